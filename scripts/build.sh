@@ -1,0 +1,30 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# build.sh module|userspace|clippy|clean|kdir [MAKE-ARGUMENT...]: what is built where
+# the compilers are.  KDIR= names another prepared kernel tree.
+
+. "$(dirname "$0")/lib.sh"
+cd "$TOP"
+
+# The kernel tree may have been named by its path outside of the build root.
+kdir=${KDIR:-}
+[ -n "$kdir" ] || [ "$1" = userspace ] || kdir=$("$TOP/scripts/kernel-tree.sh")
+
+kbuild() {
+	make -C "$kdir" M="$TOP" CC="${CC:-gcc-14}" -j"$(nproc)" ${V:+V=$V} "$@"
+}
+
+what=$1
+shift
+case $what in
+kdir) echo "$kdir" ;;
+module) kbuild "$@" modules ;;
+clippy) kbuild CLIPPY=1 "$@" modules ;;
+clean) kbuild "$@" clean ;;
+userspace)
+	[ -f userspace-agent/Cargo.toml ] || die "there is no userspace-agent/Cargo.toml"
+	cargo build --release --locked --manifest-path userspace-agent/Cargo.toml "$@"
+	;;
+*) die "usage: build.sh module|userspace|clippy|clean|kdir" ;;
+esac

@@ -1,0 +1,116 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# check.sh [NAME]: all tests, or the scenario selftests/NAME alone.  Host tests, then
+# the scenarios in virtual machines.  Scenarios that ask for the same machine (a line
+# "# vm: OPTIONS", see vm.sh) share one.  The last line is "N passed, N failed", with
+# ", N skipped" when some were.  A scenario of which nothing was heard has failed.
+
+. "$(dirname "$0")/lib.sh"
+cd "$TOP"
+
+only=${1:-}
+default_vm='--wire igb:igb --wire igb:igb --wire virtio-net:virtio-net'
+results=build/check
+passed=0 failed=0 skipped=0
+enter=$TOP/scripts/enter.sh
+
+mkdir -p "$results"
+rm -f "$results"/*.log
+
+"$TOP/scripts/guest-image.sh" >/dev/null
+# Not a step for the log alone: warnings of the compilers are to be seen.
+step "building the module" "$enter" -- scripts/build.sh module
+if [ -f userspace-agent/Cargo.toml ]; then
+	step "building the tools" "$enter" -- scripts/build.sh userspace
+fi
+step "installing the scenarios" "$enter" -- scripts/kselftest-install.sh
+
+# Adds up what "cargo test" printed.  A run that broke off counts as one failure.
+host_tests() {
+	local log=$results/cargo.log status=0 p f s
+	echo "== host tests"
+	"$enter" -- cargo test --workspace --locked --manifest-path userspace-agent/Cargo.toml \
+		--no-fail-fast 2>&1 | tee "$log" || status=$?
+	read -r p f s < <(awk '/^test result:/ {
+		for (i = 1; i < NF; i++) {
+			if ($(i + 1) ~ /^passed/) p += $i
+			if ($(i + 1) ~ /^failed/) f += $i
+			if ($(i + 1) ~ /^ignored/) s += $i
+		}
+	} END { print p + 0, f + 0, s + 0 }' "$log")
+	if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
+		f=1
+	fi
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+# Adds up one machine's log: the results inside of each scenario, or the scenario's
+# own if it gave none; one failure more if it failed without saying in what.
+count() {
+	awk -v wanted="$2" '
+		/^# not ok / { f++; inner_f++; next }
+		/^# ok .*# SKIP/ { s++; inner++; next }
+		/^# ok / { p++; inner++; next }
+		/^(not )?ok [0-9]+ selftests: / {
+			done++
+			if ($1 == "not") { if (!inner_f) f++ }
+			else if (/# SKIP/) s++
+			else if (!inner && !inner_f) p++
+			inner = inner_f = 0
+		}
+		END {
+			if (done < wanted) f += wanted - done
+			print p + 0, f + 0, s + 0
+		}' "$1"
+}
+
+# One machine for the scenarios given, with the options given.
+machine() {
+	local options=$1 number=$2 log status=0 p f s tests=() name
+	shift 2
+	log=$results/vm-$number.log
+	for name in "$@"; do
+		tests+=(-t "switchyard:$name")
+	done
+	echo "== virtual machine $number ($options): $*"
+	# shellcheck disable=SC2086 # options are words
+	"$TOP/scripts/vm.sh" --timeout $((60 + 300 * $#)) $options --log "$results/console-$number.log" \
+		-- ./run_kselftest.sh "${tests[@]}" 2>&1 | tee "$log" || status=$?
+	read -r p f s < <(count "$log" $#)
+	# The machine's own verdict: unclean log, module left behind, no word at all.
+	if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
+		f=1
+	fi
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+if [ -z "$only" ] && [ -f userspace-agent/Cargo.toml ]; then
+	host_tests
+fi
+
+declare -A groups=()
+order=()
+while IFS=: read -r _ name; do
+	if [ -n "$only" ] && [ "${name%.*}" != "${only%.*}" ]; then
+		continue
+	fi
+	vm=$(sed -n 's/^# vm: *//p;40q' "selftests/$name" | head -n 1)
+	vm=${vm:-$default_vm}
+	[ -n "${groups[$vm]:-}" ] || order+=("$vm")
+	groups[$vm]+=" $name"
+done <build/kselftest/kselftest-list.txt
+[ "${#order[@]}" -gt 0 ] || die "there is no scenario selftests/${only:-*}"
+
+number=0
+for vm in "${order[@]}"; do
+	number=$((number + 1))
+	# shellcheck disable=SC2086 # names are words
+	machine "$vm" "$number" ${groups[$vm]}
+done
+
+summary="$passed passed, $failed failed"
+[ "$skipped" -eq 0 ] || summary+=", $skipped skipped"
+echo
+echo "$summary"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

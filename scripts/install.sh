@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# install.sh install|uninstall PREFIX: the module into the folder of updates of the
+# kernel it was built for, the tools and manual pages below PREFIX.  DESTDIR= is put
+# before every path.
+
+. "$(dirname "$0")/lib.sh"
+cd "$TOP"
+
+what=$1 prefix=$2 root=${DESTDIR:-}
+tools=(yardctl yardmaster yard-agent)
+
+# The release that the module was built for.
+release() {
+	modinfo -F vermagic ./switchyard.ko | cut -d' ' -f1
+}
+
+case $what in
+install)
+	[ -f switchyard.ko ] || die "switchyard.ko has not been built: run make all first"
+	kernel=$(release)
+	if [ -z "$root" ] && [ ! -d "/lib/modules/$kernel" ]; then
+		die "the module is for kernel $kernel, which is not installed here (this is $(uname -r))"
+	fi
+	install -D -m 644 switchyard.ko "$root/lib/modules/$kernel/updates/switchyard.ko"
+	if [ -z "$root" ]; then
+		depmod "$kernel"
+	fi
+	for tool in "${tools[@]}"; do
+		if [ -x "userspace-agent/target/release/$tool" ]; then
+			install -D -m 755 "userspace-agent/target/release/$tool" "$root$prefix/sbin/$tool"
+		fi
+	done
+	for page in Documentation/man/*.[1-9]; do
+		if [ -f "$page" ]; then
+			install -D -m 644 "$page" "$root$prefix/share/man/man${page##*.}/${page##*/}"
+		fi
+	done
+	;;
+uninstall)
+	for file in "$root"/lib/modules/*/updates/switchyard.ko; do
+		if [ -f "$file" ]; then
+			rm "$file"
+			kernel=${file%/updates/*}
+			[ -n "$root" ] || depmod "${kernel##*/}"
+		fi
+	done
+	for tool in "${tools[@]}"; do
+		rm -f "$root$prefix/sbin/$tool"
+	done
+	for page in Documentation/man/*.[1-9]; do
+		rm -f "$root$prefix/share/man/man${page##*.}/${page##*/}"
+	done
+	;;
+*) die "usage: install.sh install|uninstall PREFIX" ;;
+esac

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# kselftest-install.sh: puts the collection, the module, the tools and the kernel's
+# own test runner and libraries into build/kselftest, as "make install" of the
+# kernel's self-tests would.  Runs where the kernel tree is.
+
+. "$(dirname "$0")/lib.sh"
+cd "$TOP"
+
+tree=$("$TOP/scripts/kernel-tree.sh")
+source=$(realpath "${KSRC:-$tree/../source}")
+to=$TOP/build/kselftest
+tests=$source/tools/testing/selftests
+
+mkdir -p "$to/switchyard/bin" "$to/kselftest" "$to/net/lib" "$to/Documentation/netlink/specs"
+
+rm -f "$to"/switchyard/*.{sh,py}
+make -s -C selftests KSRC="$source" KSFT_INSTALL_PATH="$to" install
+
+# The runner and the libraries, unchanged.
+cp "$tests/run_kselftest.sh" "$to/"
+rsync -a "$tests/kselftest/" "$to/kselftest/"
+rsync -a "$tests/net/lib.sh" "$to/net/"
+rsync -a "$tests/net/lib/sh" "$tests/net/lib/py" "$to/net/lib/"
+rsync -a --include='pyynl/***' --exclude='*' "$source/tools/net/ynl/" "$to/net/lib/ynl/"
+
+# The specs where the command line client looks, and where the Python library does.
+rsync -a --include='*/' --include='*.yaml' --exclude='*' \
+	"$source/Documentation/netlink/" "$to/Documentation/netlink/"
+if [ -d Documentation/netlink/specs ]; then
+	rsync -a Documentation/netlink/specs/ "$to/Documentation/netlink/specs/"
+fi
+ln -sfn ../../Documentation/netlink/specs "$to/net/lib/specs"
+
+if [ -f switchyard.ko ]; then
+	cp switchyard.ko "$to/switchyard/"
+fi
+for tool in yardctl yardmaster yard-agent; do
+	if [ -x "userspace-agent/target/release/$tool" ]; then
+		cp "userspace-agent/target/release/$tool" "$to/switchyard/bin/"
+	fi
+done
+
+for scenario in "$to"/switchyard/*.{sh,py}; do
+	case ${scenario##*/} in
+	lib.sh | lib.py | '*.py' | '*.sh') ;;
+	*) echo "switchyard:${scenario##*/}" ;;
+	esac
+done >"$to/kselftest-list.txt"

@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# lint.sh: formatting, lints and the rules of this tree, each a check of its own.
+# Runs where the compilers are.  The last line is "N passed, N failed".
+
+. "$(dirname "$0")/lib.sh"
+cd "$TOP"
+
+tree=$("$TOP/scripts/kernel-tree.sh")
+passed=0 failed=0
+
+# Files of ours whose name matches one of the patterns.
+ours() {
+	local args=() pattern
+	for pattern in "$@"; do
+		args+=(-o -name "$pattern")
+	done
+	find . \( -name .git -o -path ./build -o -name target \) -prune -o \
+		-type f \( "${args[@]:1}" \) ! -name '*generated*' ! -name '*.mod.c' -print | sort
+}
+
+check() {
+	local label=$1
+	shift
+	if step "$label" "$@"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+	fi
+}
+
+format_module() {
+	find rust -name '*.rs' ! -name '*generated*' -print0 |
+		xargs -0 rustfmt --check --edition 2021 --config-path "$TOP/.rustfmt.toml"
+}
+
+# In a copy, so that clippy's objects do not stand in for the module's.
+clippy_module() {
+	local copy=$TOP/build/lint/module log=$TOP/build/lint/clippy.log
+	mkdir -p "$copy"
+	rsync -a --delete --include=/Kbuild --include='/rust/***' --include='/scripts/***' \
+		--include='/.clippy.toml' --exclude='*.o' --exclude='*.ko' --exclude='.*.cmd' --exclude='/*' \
+		--filter='P *.o' --filter='P .*.cmd' --filter='P *generated*' ./ "$copy/"
+	make -C "$tree" M="$copy" CC=gcc-14 CLIPPY=1 modules 2>&1 | tee "$log"
+	! grep -E '^(warning|error)' "$log"
+}
+
+format_tools() {
+	cargo fmt --manifest-path userspace-agent/Cargo.toml --all --check
+}
+
+clippy_tools() {
+	cargo clippy --workspace --all-targets --locked \
+		--manifest-path userspace-agent/Cargo.toml -- -D warnings
+}
+
+shell_scripts() {
+	local file files=()
+	while read -r file; do
+		case $(head -n 1 "$file") in
+		'#!/bin/bash' | '#!/usr/bin/env bash') files+=("$file") ;;
+		*) [[ $file != *.sh ]] || files+=("$file") ;;
+		esac
+	done < <(ours '*.sh' init run)
+	shellcheck -x "${files[@]}"
+	tail -n +2 scripts/guest/initrd-init | shellcheck -s dash -
+}
+
+yaml() {
+	local files
+	mapfile -t files < <(ours '*.yaml' '*.yml')
+	yamllint --strict -c .yamllint "${files[@]}"
+}
+
+# Hand-written C is for what Rust cannot say.
+little_c() {
+	local file lines=0 n
+	while read -r file; do
+		if head -n 6 "$file" | grep -qiE 'generated|do not edit'; then
+			continue
+		fi
+		n=$(wc -l <"$file")
+		echo "$n $file"
+		lines=$((lines + n))
+	done < <(find rust -name '*.[ch]')
+	echo "$lines lines of hand-written C; fewer than 300 are allowed"
+	[ "$lines" -lt 300 ]
+}
+
+unsafe_in_its_place() {
+	! grep -rnwE --include='*.rs' '^[^/"]*unsafe( *\{| +impl| +fn| +trait| +extern|$)' rust \
+		--exclude-dir=sys --exclude-dir=net
+}
+
+netlink_is_current() {
+	scripts/netlink-gen.sh --check
+}
+
+licences() {
+	local file bad=0
+	while read -r file; do
+		if ! head -n 3 "$file" | grep -q 'SPDX-License-Identifier:'; then
+			echo "$file has no SPDX line"
+			bad=1
+		fi
+	done < <(ours '*.rs' '*.[ch]' '*.sh' '*.py' '*.yaml' '*.toml' Makefile Kbuild init initrd-init run)
+	return "$bad"
+}
+
+manual_pages() {
+	local files
+	mapfile -t files < <(find Documentation/man -name '*.[1-9]' 2>/dev/null)
+	[ "${#files[@]}" -gt 0 ] || return 0
+	mandoc -T lint -W warning "${files[@]}"
+}
+
+check "formatting of the module" format_module
+check "clippy on the module" clippy_module
+check "formatting of the tools" format_tools
+check "clippy on the tools" clippy_tools
+check "shellcheck" shell_scripts
+check "yamllint" yaml
+check "little C" little_c
+check "unsafe only in rust/sys and rust/net" unsafe_in_its_place
+[ ! -x scripts/netlink-gen.sh ] || check "generated netlink code is current" netlink_is_current
+check "licence lines" licences
+check "manual pages" manual_pages
+
+echo
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
