@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The configuration: services and their destinations.
+//!
+//! Packets see an immutable [`Snapshot`] through one RCU pointer. A change is made to a
+//! [`Draft`], a copy of it, and swapped in as a whole or not at all.
+
+mod counters;
+mod destination;
+mod draft;
+mod fault;
+mod filter;
+mod index;
+mod selection;
+mod service;
+mod slots;
+mod snapshot;
+
+pub(crate) use self::{
+    counters::Total,
+    destination::{
+        Destination,
+        DestinationSettings,
+        Forwarding, //
+    },
+    draft::Draft,
+    fault::Fault,
+    service::{
+        Service,
+        ServiceKey,
+        ServiceSettings, //
+    },
+    snapshot::Snapshot, //
+};
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        lock::mutex::MutexGuard,
+        Arc,
+        Mutex, //
+    }, //
+};
+
+use crate::net::rcu::RcuArc;
+
+/// A switch's configuration.
+#[pin_data]
+pub(crate) struct Config {
+    /// What packets see.
+    pub(crate) current: RcuArc<Snapshot>,
+    /// Held while a change is made: one at a time.
+    #[pin]
+    editing: Mutex<()>,
+}
+
+/// A change that was made. The next one waits until this is dropped, so that whoever is told of
+/// changes is told in their order.
+pub(crate) struct Change<'a> {
+    /// The configuration before.
+    pub(crate) old: Arc<Snapshot>,
+    /// The configuration after; the same if the change changed nothing.
+    pub(crate) new: Arc<Snapshot>,
+    _editing: MutexGuard<'a, ()>,
+}
+
+impl Config {
+    /// An empty configuration. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new() -> Result<impl PinInit<Self>> {
+        let empty = Arc::new(Snapshot::empty(), GFP_KERNEL)?;
+        Ok(pin_init!(Self {
+            current: RcuArc::new(empty),
+            editing <- new_mutex!((), "switchyard_config"),
+        }))
+    }
+
+    /// Makes all the changes that `change` makes to the draft, or none of them if it fails.
+    ///
+    /// Sleeps, for a grace period. After it has returned no packet is handled by the old
+    /// configuration.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, or what `change` returns.
+    pub(crate) fn edit<E: From<Error>>(
+        &self,
+        change: impl FnOnce(&mut Draft) -> Result<(), E>,
+    ) -> Result<Change<'_>, E> {
+        let _editing = self.editing.lock();
+        let old = self.current.get();
+        let mut draft = Draft::new(&old)?;
+        change(&mut draft)?;
+        if !draft.is_changed() {
+            return Ok(Change {
+                new: old.clone(),
+                old,
+                _editing,
+            });
+        }
+        let new = Arc::new(draft.commit()?, GFP_KERNEL).map_err(Error::from)?;
+        drop(self.current.swap(new.clone()));
+        Ok(Change { old, new, _editing })
+    }
+}

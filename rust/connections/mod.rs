@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The connection table (66 in Fig. 4) in kernel memory: storage, growth and expiry around
+//! [`crate::core::connection_table`].
+
+mod collector;
+mod storage;
+
+pub(crate) use self::collector::Collector;
+
+use ::core::sync::atomic::{
+    AtomicU32,
+    Ordering::Relaxed, //
+};
+use kernel::prelude::*;
+
+use self::storage::{
+    Buckets,
+    Chunks,
+    CHUNK, //
+};
+use crate::{
+    core::{
+        connection::Connection,
+        connection_table::{
+            buckets_for,
+            ConnectionTable, //
+        },
+        tuple::Seed, //
+    },
+    net::random, //
+};
+
+/// The connections of one switch.
+///
+/// Packet handlers look up and insert without sleeping; slots for more connections are added by
+/// the collector before they run out.
+pub(crate) struct Connections {
+    table: ConnectionTable<Buckets, Chunks>,
+    chunks: AtomicU32,
+}
+
+impl Connections {
+    /// A table for at most `limit` connections, rounded up to whole chunks of slots. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new(limit: u32) -> Result<Self> {
+        let chunks = Chunks::new(limit)?;
+        let buckets = Buckets::new(buckets_for(limit))?;
+        let seed = Seed([random::u64(), random::u64()]);
+        let table = ConnectionTable::new(buckets, chunks, seed).ok_or(EINVAL)?;
+        let this = Self {
+            table,
+            chunks: AtomicU32::new(0),
+        };
+        this.grow()?;
+        Ok(this)
+    }
+
+    /// The table.
+    #[inline]
+    pub(crate) fn table(&self) -> &ConnectionTable<Buckets, Chunks> {
+        &self.table
+    }
+
+    /// How many connections there are.
+    pub(crate) fn count(&self) -> u32 {
+        self.slots().wrapping_sub(self.table.free_count())
+    }
+
+    /// How many there can be.
+    pub(crate) fn limit(&self) -> u32 {
+        self.table.limit()
+    }
+
+    /// How many slots there are now.
+    fn slots(&self) -> u32 {
+        self.chunks.load(Relaxed).wrapping_mul(CHUNK)
+    }
+
+    /// Whether slots are running out while there may be more.
+    fn wants_growth(&self) -> bool {
+        self.slots() < self.limit() && self.table.free_count() < CHUNK / 2
+    }
+
+    /// Adds a chunk of slots. Sleeps; for one caller at a time.
+    fn grow(&self) -> Result {
+        let chunk = self.chunks.load(Relaxed);
+        self.table.slots().add(chunk)?;
+        self.chunks.store(chunk.wrapping_add(1), Relaxed);
+        self.table.add_slots(chunk.wrapping_mul(CHUNK), CHUNK);
+        Ok(())
+    }
+
+    /// Calls `f` with each connection from slot `cursor` on until it returns `false`; `cursor`
+    /// then stands at the one that was refused, else at the end.
+    pub(crate) fn walk(&self, cursor: &mut u32, f: &mut dyn FnMut(&Connection) -> bool) {
+        for (handle, connection) in self.table.iter(*cursor..self.slots()) {
+            *cursor = handle.index;
+            if !f(&connection) {
+                return;
+            }
+        }
+        *cursor = self.slots();
+    }
+}

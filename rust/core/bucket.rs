@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A bucket: one cache line of references to connections.
+//!
+//! Seven words hold a tag (the upper half of the hash) and a slot index plus 1; 0 is empty. A
+//! connection whose home bucket is full lies in one of the following buckets, and never moves
+//! as long as it lives, so that a reader cannot miss it. The eighth word belongs to the
+//! connections at home here: its lowest bit is a lock for those who change them, and its
+//! nibbles 1 to 15 count how many of them lie 1 to 15 buckets further on. Readers go there only
+//! if the count says so, and take no lock.
+
+use ::core::hint::spin_loop;
+use ::core::sync::atomic::{
+    AtomicU64,
+    Ordering, //
+};
+
+/// References in one bucket.
+pub const ENTRIES: usize = 7;
+
+/// How many buckets past its home a connection may lie.
+pub const REACH: usize = 15;
+
+/// The lock's bit in the head word.
+const LOCK: u64 = 1;
+
+/// One cache line of references to connections. All zeros is an empty bucket.
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
+pub struct Bucket {
+    head: AtomicU64,
+    entries: [AtomicU64; ENTRIES],
+}
+
+const _: () = assert!(::core::mem::size_of::<Bucket>() == 64);
+
+/// The tag of a hash; the lower half chooses the bucket.
+#[inline(always)]
+pub const fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
+impl Bucket {
+    /// An empty bucket.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The slot indices of the entries with this tag.
+    #[inline(always)]
+    pub fn matches(&self, tag: u32) -> impl Iterator<Item = u32> + '_ {
+        self.entries.iter().filter_map(move |entry| {
+            let word = entry.load(Ordering::Acquire);
+            if word >> 32 == u64::from(tag) {
+                // An empty entry is 0 and matches the tag 0.
+                ((word & 0xffff_ffff) as u32).checked_sub(1)
+            } else {
+                None
+            }
+        })
+    }
+
+    /// How far off connections of this home lie, as they were a moment ago.
+    #[inline(always)]
+    pub fn spill(&self) -> Spill {
+        Spill(self.head.load(Ordering::Acquire) >> 4)
+    }
+
+    /// Puts a reference into an empty entry; false if there is none.
+    ///
+    /// The caller holds the lock of the connection's home, which need not be this bucket.
+    pub fn put(&self, tag: u32, index: u32) -> bool {
+        let word = entry_word(tag, index);
+        self.entries.iter().any(|entry| {
+            entry.load(Ordering::Relaxed) == 0
+                && entry
+                    .compare_exchange(0, word, Ordering::Release, Ordering::Relaxed)
+                    .is_ok()
+        })
+    }
+
+    /// Takes a reference out; false if it is not here. The caller holds the home's lock.
+    pub fn take(&self, tag: u32, index: u32) -> bool {
+        let word = entry_word(tag, index);
+        let found = self
+            .entries
+            .iter()
+            .find(|entry| entry.load(Ordering::Relaxed) == word);
+        if let Some(entry) = found {
+            entry.store(0, Ordering::Release);
+        }
+        found.is_some()
+    }
+
+    /// Takes the lock, spinning: whoever has it is a few instructions from giving it back.
+    ///
+    /// In the kernel bottom halves must be off.
+    pub fn lock(&self) -> Locked<'_> {
+        loop {
+            let head = self.head.load(Ordering::Relaxed);
+            if head & LOCK == 0
+                && self
+                    .head
+                    .compare_exchange_weak(head, head | LOCK, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
+            {
+                return Locked { bucket: self };
+            }
+            spin_loop();
+        }
+    }
+}
+
+/// The word for a reference.
+const fn entry_word(tag: u32, index: u32) -> u64 {
+    (tag as u64) << 32 | index.wrapping_add(1) as u64
+}
+
+/// The distances of the buckets that hold connections of one home.
+#[derive(Clone, Copy, Debug)]
+pub struct Spill(u64);
+
+impl Iterator for Spill {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        if self.0 == 0 {
+            return None;
+        }
+        let nibble = self.0.trailing_zeros() / 4;
+        self.0 &= !(0xf_u64 << (nibble * 4));
+        // Lossless: at most 15.
+        Some(nibble as usize + 1)
+    }
+}
+
+/// A bucket's lock, held until dropped.
+#[derive(Debug)]
+pub struct Locked<'a> {
+    bucket: &'a Bucket,
+}
+
+impl Locked<'_> {
+    /// Counts one more connection `distance` buckets further on; before it is put there.
+    pub fn spilled(&self, distance: usize) {
+        self.change(|head| head.wrapping_add(unit(distance)));
+    }
+
+    /// Counts one less; after it was taken out.
+    pub fn returned(&self, distance: usize) {
+        self.change(|head| head.wrapping_sub(unit(distance)));
+    }
+
+    /// Changes the counts. Nobody else writes the word while the lock is held: others only try
+    /// to exchange a value without the lock's bit.
+    fn change(&self, change: impl Fn(u64) -> u64) {
+        let head = self.bucket.head.load(Ordering::Relaxed);
+        self.bucket.head.store(change(head), Ordering::Release);
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.change(|head| head & !LOCK);
+    }
+}
+
+/// One connection in the count of this distance, 1 to [`REACH`]; nothing for 0. A count stays
+/// below 16, since a bucket has [`ENTRIES`] entries.
+const fn unit(distance: usize) -> u64 {
+    match distance {
+        1..=REACH => 1 << (distance * 4),
+        _ => 0,
+    }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What can be decided about a packet without the kernel.
+//!
+//! Nothing here knows `kernel::`, allocates or is `unsafe`. The same sources are a module of
+//! the kernel crate and of the host crate `switchyard-core`, which tests them; so the paths
+//! among them are relative (`super::`), and the standard library is `::core`, since `core` is
+//! this module's own name in both crates. Both roots declare it `pub mod core`, or its items
+//! count as unreachable.
+//!
+//! Byte order: addresses and ports are numbers in host order once they left a header; the
+//! headers themselves are `zerocopy` types in network order.
+//!
+//! Memory order: tables are read by any CPU while others change them. An `Acquire` load of
+//! `::core::sync::atomic` stands wherever the kernel would use `rcu_dereference()`, and a
+//! `Release` store where it would use `rcu_assign_pointer()`; the kernel crate's own atomics
+//! are calls out of line on kernels built by gcc, these are instructions.
+
+pub mod bucket;
+pub mod candidate;
+pub mod checksum;
+pub mod connection;
+pub mod connection_state;
+pub mod connection_table;
+pub mod drop_reason;
+pub mod free_list;
+pub mod ipv4;
+pub mod maglev;
+pub mod packet;
+pub mod round_robin;
+pub mod scheduler;
+pub mod slot;
+pub mod tcp;
+pub mod tcp_state;
+pub mod tuple;
+pub mod udp;

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The packet engine (72 in Fig. 4): one thread on each switching CPU, polling the receive queues
+//! that were claimed for it.
+//!
+//! There is one engine for a CPU on the whole machine; it serves the switches of all namespaces.
+//! It starts with the first queue and stops after the last.
+
+use ::core::sync::atomic::{
+    AtomicBool,
+    AtomicU32,
+    Ordering::{
+        Acquire,
+        Relaxed,
+        Release, //
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        new_mutex,
+        Arc,
+        Mutex, //
+    },
+};
+
+pub(crate) mod claim;
+mod polling;
+mod port;
+pub(crate) mod queue;
+pub(crate) mod set;
+pub(crate) mod types;
+
+use self::{
+    polling::{
+        Polling,
+        Turn, //
+    },
+    queue::Queue, //
+};
+use crate::{
+    net::{
+        bh::BottomHalf,
+        kthread::{
+            Current,
+            Run, //
+        },
+    },
+    switch::Switch, //
+};
+
+/// Ticks after which a queue that could not be had is tried again: nobody tells when a device
+/// has its queues back, as not every change of channels is announced.
+const RETRY: c_long = 25;
+
+/// Ticks that an engine sleeps at most when all its queues rest.
+const NAP: c_long = 250;
+
+/// A queue and the switch that it belongs to.
+pub(crate) struct Assignment {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) switch: Arc<Switch>,
+}
+
+/// What an engine's thread and others share.
+#[pin_data]
+pub(crate) struct Engine {
+    cpu: u32,
+    #[pin]
+    arrivals: Mutex<KVec<Assignment>>,
+    changed: AtomicBool,
+    asleep: AtomicBool,
+    queues: AtomicU32,
+}
+
+impl Engine {
+    fn new(cpu: u32) -> impl PinInit<Self> {
+        pin_init!(Self {
+            cpu,
+            arrivals <- new_mutex!(KVec::new()),
+            changed: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
+            queues: AtomicU32::new(0),
+        })
+    }
+
+    /// How many queues it owns.
+    pub(crate) fn queues(&self) -> u32 {
+        self.queues.load(Relaxed)
+    }
+
+    /// Whether its thread sleeps, so that it must be woken for new work.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep.load(Acquire)
+    }
+
+    fn give(&self, assignment: Assignment) -> Result {
+        self.arrivals.lock().push(assignment, GFP_KERNEL)?;
+        self.queues.fetch_add(1, Relaxed);
+        self.changed.store(true, Release);
+        Ok(())
+    }
+
+    /// Takes over the queues that were given; those that do not fit into memory wait.
+    fn admit(&self, mine: &mut KVec<Mine>) {
+        if !self.changed.load(Acquire) {
+            return;
+        }
+        let mut arrivals = self.arrivals.lock();
+        while !arrivals.is_empty() {
+            if mine.reserve(1, GFP_KERNEL).is_err() {
+                return;
+            }
+            let Some(assignment) = arrivals.pop() else {
+                break;
+            };
+            let _ = mine.push(
+                Mine {
+                    polling: Polling::new(assignment.queue),
+                    switch: assignment.switch,
+                    gone: false,
+                },
+                GFP_KERNEL,
+            );
+        }
+        self.changed.store(false, Release);
+    }
+
+    /// Takes over what sockets sent through the pseudo device (Fig. 8).
+    fn serve_local(&self, mine: &KVec<Mine>) -> bool {
+        let mut any = false;
+        for mine in mine {
+            if mine.switch.has_outgoing(self.cpu) {
+                let bh = BottomHalf::disable();
+                mine.switch.serve_outgoing(self.cpu, &bh);
+                any = true;
+            }
+        }
+        any
+    }
+}
+
+struct Mine {
+    polling: Polling,
+    switch: Arc<Switch>,
+    gone: bool,
+}
+
+impl Run for Engine {
+    fn run(&self, current: &Current) {
+        let mut mine = KVec::new();
+        while !current.should_stop() {
+            self.admit(&mut mine);
+            let mut active = false;
+            let mut absent = false;
+            let mut gone = false;
+            for mine in mine.iter_mut() {
+                match mine.polling.turn() {
+                    Turn::Active | Turn::Idle => active = true,
+                    Turn::Resting => {}
+                    Turn::Absent => absent = true,
+                    Turn::Gone => {
+                        mine.gone = true;
+                        gone = true;
+                    }
+                }
+            }
+            if gone {
+                mine.retain(|mine| {
+                    if !mine.gone {
+                        return true;
+                    }
+                    self.queues.fetch_sub(1, Relaxed);
+                    mine.polling.queue().has_left();
+                    false
+                });
+            }
+            active |= self.serve_local(&mine);
+            current.yield_if_needed();
+            if !active {
+                self.asleep.store(true, Release);
+                current.sleep_unless(if absent { RETRY } else { NAP }, || {
+                    self.changed.load(Acquire)
+                        || mine.iter().any(|mine| {
+                            mine.polling.wants_attention() || mine.switch.has_outgoing(self.cpu)
+                        })
+                });
+                self.asleep.store(false, Release);
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A claimed device as its packets see it.
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::{
+    queue::Queue,
+    set::Waker,
+    types::QueueState, //
+};
+use crate::{
+    net::{
+        bh::BottomHalf,
+        rx_handler::{
+            Outcome,
+            RxHandler, //
+        },
+        skb::SkBuff, //
+    },
+    switch::Switch, //
+};
+
+/// A claimed queue and what wakes its engine, if it has one.
+pub(crate) struct Lane {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) waker: Option<Waker>,
+}
+
+/// What stands between a claimed device and the protocols.
+pub(crate) struct Port {
+    pub(crate) switch: Arc<Switch>,
+    pub(crate) lanes: KVec<Lane>,
+}
+
+impl Port {
+    /// Wakes the engines of all lanes: something about the device has changed.
+    pub(crate) fn wake(&self) {
+        for waker in self.lanes.iter().filter_map(|lane| lane.waker.as_ref()) {
+            waker.wake();
+        }
+    }
+
+    /// Whether the packet was polled by an engine. If it came by interrupt, the engines that
+    /// wait for traffic hear of it.
+    fn was_polled(&self, packet: &SkBuff) -> bool {
+        let told = packet.receive_queue();
+        let mut polled = false;
+        for lane in &self.lanes {
+            // A driver that does not say which queue it was may mean any of them.
+            if told.is_some_and(|queue| queue != lane.queue.index) {
+                continue;
+            }
+            if lane.queue.state() == QueueState::Polled {
+                polled = true;
+            } else if lane.queue.note_traffic() {
+                if let Some(waker) = &lane.waker {
+                    waker.wake();
+                }
+            }
+        }
+        polled
+    }
+}
+
+impl RxHandler for Port {
+    fn handle(&self, packet: SkBuff, bh: &BottomHalf) -> Outcome {
+        let polled = self.was_polled(&packet);
+        if packet.is_ipv4_for_us() {
+            self.switch.receive(packet, polled, bh)
+        } else {
+            Outcome::Pass(packet)
+        }
+    }
+}

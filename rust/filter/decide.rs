@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The decision (Fig. 6).
+
+use ::core::ops::Deref;
+
+use crate::core::bucket::Bucket;
+use crate::core::connection::Connection;
+use crate::core::connection_state::ConnectionState;
+use crate::core::connection_table::{
+    Found,
+    Insertion, //
+};
+use crate::core::drop_reason::DropReason;
+use crate::core::packet::Packet;
+use crate::core::slot::Slots;
+use crate::core::tcp::Flags;
+use crate::core::tcp_state;
+use crate::core::tuple::{
+    selection_hash,
+    Address,
+    Direction,
+    Endpoint,
+    Protocol, //
+};
+
+use super::context::{
+    Context,
+    Service,
+    Services, //
+};
+use super::reset;
+use super::rewrite::translate;
+use super::segment::{
+    Reading,
+    Segment, //
+};
+use super::verdict::{
+    Forward,
+    Verdict, //
+};
+
+/// How often a destination is chosen anew when the client has a connection to the chosen one
+/// through another service, so that the replies to both would look the same.
+const CHOICES: u32 = 4;
+
+/// Decides on one packet, and rewrites it if it is to be sent on or answered.
+///
+/// In the kernel: bottom halves off, under RCU. Nothing here allocates or waits but for the
+/// lock of a bucket, and that only for new connections.
+#[inline]
+pub fn filter<P, C, B, S>(context: &Context<'_, C, B, S>, packet: &mut P) -> Verdict
+where
+    P: Packet,
+    C: Services,
+    B: Deref<Target = [Bucket]>,
+    S: Slots,
+{
+    let segment = match Reading::of(packet) {
+        Reading::Whole(segment) => segment,
+        other => return context.unusual(other),
+    };
+    if let Some(found) = context.find(Direction::Forward, &segment) {
+        if segment.flags.opens() && found.connection.state.is_ending() {
+            // The client uses its port again.
+            return context.unknown(packet, &segment, Some(found));
+        }
+        return context.forward(packet, &segment, Direction::Forward, &found);
+    }
+    if let Some(found) = context.find(Direction::Reply, &segment) {
+        return context.forward(packet, &segment, Direction::Reply, &found);
+    }
+    context.unknown(packet, &segment, None)
+}
+
+impl<C, B, S> Context<'_, C, B, S>
+where
+    C: Services,
+    B: Deref<Target = [Bucket]>,
+    S: Slots,
+{
+    /// The connection that a packet belongs to if it goes this way.
+    #[inline(always)]
+    fn find(&self, direction: Direction, segment: &Segment) -> Option<Found> {
+        self.find_between(
+            direction,
+            segment.protocol,
+            segment.source,
+            segment.destination,
+        )
+    }
+
+    /// The connection that a packet with these ends belongs to if it goes this way.
+    #[inline(always)]
+    fn find_between(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        source: Endpoint,
+        destination: Endpoint,
+    ) -> Option<Found> {
+        let (client, other) = match direction {
+            Direction::Forward => (source, destination),
+            Direction::Reply => (destination, source),
+        };
+        self.connections.lookup(direction, protocol, client, other)
+    }
+
+    /// What becomes of a packet that is not a whole one with sound headers.
+    #[cold]
+    fn unusual(&self, reading: Reading) -> Verdict {
+        let if_ours = |address: Address, reason| {
+            if self.services.is_service_address(address) {
+                Verdict::Drop(reason)
+            } else {
+                Verdict::Pass
+            }
+        };
+        match reading {
+            Reading::Foreign | Reading::Whole(_) => Verdict::Pass,
+            Reading::BadIp => Verdict::Drop(DropReason::IpHeader),
+            Reading::NoMemory => Verdict::Drop(DropReason::NoMemory),
+            Reading::BadTransport(to) => if_ours(to, DropReason::TransportHeader),
+            Reading::LaterFragment(to) => if_ours(to, DropReason::Fragment),
+            Reading::FirstFragment(protocol, source, destination) => {
+                let known = |direction| {
+                    self.find_between(direction, protocol, source, destination)
+                        .is_some()
+                };
+                if known(Direction::Forward) || known(Direction::Reply) {
+                    Verdict::Drop(DropReason::Fragment)
+                } else {
+                    if_ours(destination.address, DropReason::Fragment)
+                }
+            }
+        }
+    }
+
+    /// Sends on a packet of a known connection.
+    #[inline(always)]
+    fn forward<P: Packet>(
+        &self,
+        packet: &mut P,
+        segment: &Segment,
+        direction: Direction,
+        found: &Found,
+    ) -> Verdict {
+        let connection = &found.connection;
+        let verdict = send(packet, segment, direction, connection, false);
+        if matches!(verdict, Verdict::Forward(_)) {
+            self.connections
+                .touch(found, self.now, |state| match segment.protocol {
+                    Protocol::Tcp => tcp_state::next(state, segment.flags, direction),
+                    Protocol::Udp => state,
+                });
+        }
+        verdict
+    }
+
+    /// What becomes of a packet of no known connection: it may open one, in the place of the
+    /// `former` one, which is at its end.
+    fn unknown<P: Packet>(
+        &self,
+        packet: &mut P,
+        segment: &Segment,
+        former: Option<Found>,
+    ) -> Verdict {
+        let is_tcp = segment.protocol == Protocol::Tcp;
+        let Some(service) = self.services.service(segment.protocol, segment.destination) else {
+            return if !self
+                .services
+                .is_service_address(segment.destination.address)
+            {
+                Verdict::Pass
+            } else if is_tcp {
+                refuse(packet, segment)
+            } else {
+                Verdict::Drop(DropReason::NoService)
+            };
+        };
+        if is_tcp && !segment.flags.opens() {
+            return refuse(packet, segment);
+        }
+        if segment.ttl <= 1 {
+            return Verdict::Drop(DropReason::Ttl);
+        }
+        // Before there is a connection: nothing may go wrong once there is one.
+        if packet.head(segment.head_length()).is_none() {
+            return Verdict::Drop(DropReason::NoMemory);
+        }
+        if let Some(former) = former {
+            self.remove(&former);
+        }
+        self.open(packet, segment, service)
+    }
+
+    /// Takes a connection out and tells the accounts of it.
+    fn remove(&self, found: &Found) {
+        if let Some(gone) = self.connections.remove(found.handle) {
+            self.services.closed(&gone);
+        }
+    }
+
+    /// Opens a connection and sends the packet on.
+    fn open<P: Packet>(&self, packet: &mut P, segment: &Segment, service: &C::Service) -> Verdict {
+        let hash = selection_hash(segment.protocol, segment.source, segment.destination);
+        for attempt in 0..CHOICES {
+            let position = self.position.get();
+            self.position.set(position.wrapping_add(1));
+            // Other attempts fall anywhere: the golden section spreads them.
+            let hash = hash.wrapping_add(attempt.wrapping_mul(0x9e37_79b9));
+            let Some(choice) = service.select(hash, position) else {
+                break;
+            };
+            let connection = Connection {
+                protocol: segment.protocol,
+                state: match segment.protocol {
+                    Protocol::Tcp => ConnectionState::SynReceived,
+                    Protocol::Udp => ConnectionState::Udp,
+                },
+                client: segment.source,
+                service: segment.destination,
+                destination: choice.destination,
+                service_id: service.id(),
+                destination_id: choice.destination_id,
+                timeout: service.timeout(),
+                last_seen: self.now,
+            };
+            match self.insert(&connection) {
+                Insertion::Made(_) => {
+                    self.services.opened(&connection);
+                    return send(packet, segment, Direction::Forward, &connection, true);
+                }
+                Insertion::Exists(found) => {
+                    return self.forward(packet, segment, Direction::Forward, &found);
+                }
+                Insertion::Clash(_) => {}
+                Insertion::Full => return Verdict::Drop(DropReason::TableFull),
+            }
+        }
+        match segment.protocol {
+            Protocol::Tcp => refuse(packet, segment),
+            Protocol::Udp => Verdict::Drop(DropReason::NoDestination),
+        }
+    }
+
+    /// Inserts a connection; one of another service that is in the way gives way if it is at
+    /// its end.
+    fn insert(&self, connection: &Connection) -> Insertion {
+        let insertion = self.connections.insert(connection);
+        let Insertion::Clash(found) = insertion else {
+            return insertion;
+        };
+        if !found.connection.state.is_ending() {
+            return insertion;
+        }
+        self.remove(&found);
+        self.connections.insert(connection)
+    }
+}
+
+/// Rewrites a packet of a connection, and says where it is to go.
+#[inline(always)]
+fn send<P: Packet>(
+    packet: &mut P,
+    segment: &Segment,
+    direction: Direction,
+    connection: &Connection,
+    is_new: bool,
+) -> Verdict {
+    if segment.ttl <= 1 {
+        return Verdict::Drop(DropReason::Ttl);
+    }
+    // Ethernet pads short frames, and the padding is not to go on.
+    if packet.len() > segment.length && !packet.trim(segment.length) {
+        return Verdict::Drop(DropReason::NoMemory);
+    }
+    let state = packet.checksum_state();
+    let Some(head) = packet.head(segment.head_length()) else {
+        return Verdict::Drop(DropReason::NoMemory);
+    };
+    let (to, next) = match direction {
+        Direction::Forward => (connection.destination, connection.destination.address),
+        Direction::Reply => (connection.service, connection.client.address),
+    };
+    if !translate(head, segment, state, direction, to) {
+        return Verdict::Drop(DropReason::NoMemory);
+    }
+    Verdict::Forward(Forward {
+        next,
+        direction,
+        service_id: connection.service_id,
+        destination_id: connection.destination_id,
+        length: segment.length,
+        is_new,
+    })
+}
+
+/// Answers a TCP segment with a reset, unless it is one itself.
+fn refuse<P: Packet>(packet: &mut P, segment: &Segment) -> Verdict {
+    if segment.flags.has(Flags::RST) {
+        return Verdict::Drop(DropReason::NoConnection);
+    }
+    if packet.replace(&reset::answer(segment)) {
+        Verdict::Reply(segment.source.address)
+    } else {
+        Verdict::Drop(DropReason::NoMemory)
+    }
+}

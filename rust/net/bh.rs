@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Bottom halves: the context in which packets are handled.
+//!
+//! C header: [`include/linux/bottom_half.h`](srctree/include/linux/bottom_half.h)
+
+use kernel::types::NotThreadSafe;
+
+use crate::sys;
+
+/// Evidence that bottom halves are disabled on this CPU.
+///
+/// No packet handler can interrupt, and the caller stays on this CPU. It is also an RCU read-side
+/// section: grace periods wait for it.
+///
+/// # Invariants
+///
+/// Bottom halves are disabled, or run, on this CPU while an instance exists.
+pub struct BottomHalf {
+    enable: bool,
+    _not_send: NotThreadSafe,
+}
+
+impl BottomHalf {
+    /// Disables bottom halves until the value is dropped. Nests.
+    pub fn disable() -> Self {
+        // SAFETY: No requirements; undone on drop, on the same CPU as the type is not `Send`.
+        unsafe { sys::yard_local_bh_disable() };
+        // INVARIANT: Just disabled.
+        Self {
+            enable: true,
+            _not_send: NotThreadSafe,
+        }
+    }
+
+    /// For callbacks that the network stack calls in this context.
+    ///
+    /// # Safety
+    ///
+    /// Bottom halves must be disabled, or this must be one, until the value is dropped.
+    pub unsafe fn assume() -> Self {
+        // INVARIANT: The caller promises it.
+        Self {
+            enable: false,
+            _not_send: NotThreadSafe,
+        }
+    }
+}
+
+impl Drop for BottomHalf {
+    fn drop(&mut self) {
+        if self.enable {
+            // SAFETY: `disable` did the opposite.
+            unsafe { sys::yard_local_bh_enable() };
+        }
+    }
+}

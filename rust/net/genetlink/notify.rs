@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Notifications to the listeners of a multicast group.
+//!
+//! C header: [`include/net/genetlink.h`](srctree/include/net/genetlink.h)
+
+use kernel::prelude::*;
+
+use super::message::{
+    Buffer,
+    Message, //
+};
+use crate::{
+    net::namespace::Namespace,
+    sys, //
+};
+
+/// A multicast group of the family.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// Changes of services and destinations.
+    Config,
+    /// Devices claimed and released.
+    Claims,
+}
+
+impl Group {
+    fn index(self) -> u32 {
+        match self {
+            Self::Config => sys::SWITCHYARD_NLGRP_CONFIG,
+            Self::Claims => sys::SWITCHYARD_NLGRP_CLAIMS,
+        }
+    }
+
+    /// Whether anybody in `namespace` listens: if not, there is no need to make messages.
+    pub(crate) fn has_listeners(self, namespace: &Namespace) -> bool {
+        // SAFETY: The namespace is valid; the group is one of the family's.
+        unsafe { sys::yard_nl_has_listeners(namespace.as_ptr(), self.index()) }
+    }
+}
+
+/// Tells the listeners of `group` in `namespace`, if any, what `fill` puts. May sleep.
+///
+/// # Errors
+///
+/// `ENOMEM`, or what `fill` returns; the listeners are not told then. That a listener's socket
+/// is full is its own matter: it gets `ENOBUFS`.
+pub(crate) fn notify(
+    namespace: &Namespace,
+    group: Group,
+    command: u8,
+    fill: impl FnOnce(&mut Message<'_>) -> Result,
+) -> Result {
+    if !group.has_listeners(namespace) {
+        return Ok(());
+    }
+    let buffer = Buffer::new()?;
+    // SAFETY: The buffer is ours and not touched until the message is ended.
+    let mut message = unsafe { Message::start(buffer.as_ptr(), 0, 0, 0, command) }?;
+    fill(&mut message)?;
+    message.end();
+    // SAFETY: The buffer holds one complete message and passes to the function; the namespace is
+    // valid, and the group is one of the family's.
+    unsafe { sys::yard_nl_multicast(namespace.as_ptr(), buffer.into_raw(), group.index()) };
+    Ok(())
+}

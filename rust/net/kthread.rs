@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Kernel threads bound to one CPU.
+//!
+//! C header: [`include/linux/kthread.h`](srctree/include/linux/kthread.h)
+
+use ::core::{
+    ffi::{
+        c_int,
+        c_void,
+        CStr, //
+    },
+    ptr::NonNull, //
+};
+use kernel::{
+    error::from_err_ptr,
+    prelude::*,
+    sync::Arc, //
+};
+
+use crate::sys;
+
+/// What a thread does.
+pub trait Run: Send + Sync + 'static {
+    /// The body; returns soon after [`Current::should_stop`] says so.
+    fn run(&self, current: &Current);
+}
+
+/// The running thread, as its own body sees it.
+pub struct Current(());
+
+impl Current {
+    /// Whether [`Thread`] is being dropped.
+    pub fn should_stop(&self) -> bool {
+        // SAFETY: Called by a kthread's own body.
+        unsafe { sys::kthread_should_stop() }
+    }
+
+    /// Sleeps until woken or for `jiffies`, unless `ready` says that there is work.
+    ///
+    /// A wake-up between `ready` and the sleep is not lost.
+    pub fn sleep_unless(&self, jiffies: c_long, ready: impl FnOnce() -> bool) {
+        // SAFETY: The thread may sleep; its state is set back below.
+        unsafe { sys::yard_set_interruptible() };
+        if !ready() && !self.should_stop() {
+            // SAFETY: The state has been set.
+            unsafe { sys::schedule_timeout(jiffies) };
+        }
+        // SAFETY: Undoes the above.
+        unsafe { sys::yard_set_running() };
+    }
+
+    /// Lets others run if they want to.
+    pub fn yield_if_needed(&self) {
+        // SAFETY: No lock is held: `self` is given to the body only.
+        unsafe { sys::yard_cond_resched() };
+    }
+}
+
+/// A thread; dropping it asks it to stop and waits until it has. Sleeps.
+///
+/// # Invariants
+///
+/// `task` is a kthread that has not been stopped, of which we own a reference.
+pub struct Thread {
+    task: NonNull<sys::task_struct>,
+}
+
+// SAFETY: Waking and stopping may be done from anywhere.
+unsafe impl Send for Thread {}
+// SAFETY: `wake` is safe to call at the same time from many places.
+unsafe impl Sync for Thread {}
+
+unsafe extern "C" fn body<T: Run>(data: *mut c_void) -> c_int {
+    // SAFETY: `Thread::new` gave this thread its own reference, made by `Arc::into_raw`.
+    let work: Arc<T> = unsafe { Arc::from_raw(data.cast_const().cast()) };
+    work.run(&Current(()));
+    drop(work);
+    // A thread that returned before being stopped would be freed under its owner.
+    // SAFETY: We are that thread.
+    while !unsafe { sys::kthread_should_stop() } {
+        // SAFETY: We may sleep.
+        unsafe { sys::schedule_timeout_interruptible(1) };
+    }
+    0
+}
+
+impl Thread {
+    /// Starts a thread that runs `work`, on `cpu` only if one is given.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `EINTR` if the caller is being killed.
+    pub fn new<T: Run>(name: &CStr, cpu: Option<u32>, work: Arc<T>) -> Result<Self> {
+        let data = work.into_raw();
+        // SAFETY: `body::<T>` takes what `into_raw` made; the format takes one string.
+        let task = from_err_ptr(unsafe {
+            sys::kthread_create_on_node(
+                Some(body::<T>),
+                data.cast_mut().cast(),
+                -1,
+                c"%s".as_ptr().cast(),
+                name.as_ptr(),
+            )
+        })
+        .inspect_err(|_| {
+            // SAFETY: No thread has come to own it.
+            drop(unsafe { Arc::<T>::from_raw(data) });
+        })?;
+        let task = NonNull::new(task).ok_or(ENOMEM)?;
+        // SAFETY: The thread has not run yet. Our reference keeps the structure after its end.
+        unsafe {
+            sys::yard_get_task(task.as_ptr());
+            if let Some(cpu) = cpu {
+                sys::kthread_bind(task.as_ptr(), cpu);
+            }
+            sys::wake_up_process(task.as_ptr());
+        }
+        // INVARIANT: Made above.
+        Ok(Self { task })
+    }
+
+    /// Ends a sleep of the thread, now or, if it is about to begin one, then. Any context.
+    pub fn wake(&self) {
+        // SAFETY: By the type invariant the task is valid.
+        unsafe { sys::wake_up_process(self.task.as_ptr()) };
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant; the reference is given up last.
+        unsafe {
+            sys::kthread_stop(self.task.as_ptr());
+            sys::yard_put_task(self.task.as_ptr());
+        }
+    }
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Per-CPU values and counters.
+//!
+//! C header: [`include/linux/percpu.h`](srctree/include/linux/percpu.h). The values lie in an
+//! ordinary array, a cache line or more for each CPU, so that other CPUs can read them as easily
+//! as their own.
+
+use ::core::{
+    cell::{
+        Cell,
+        UnsafeCell, //
+    },
+    sync::atomic::{
+        AtomicU64,
+        Ordering::Relaxed, //
+    },
+};
+use kernel::prelude::*;
+
+use super::bh::BottomHalf;
+use crate::sys;
+
+/// A value alone on its cache lines. The pair of lines that the adjacent-line prefetcher
+/// fetches together counts as one.
+#[repr(align(128))]
+struct Padded<T>(T);
+
+/// One `T` for each possible CPU.
+pub struct PerCpu<T> {
+    values: KVVec<Padded<T>>,
+}
+
+impl<T> PerCpu<T> {
+    /// Makes one value for each possible CPU. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, or what `make` returns.
+    pub fn new(mut make: impl FnMut(u32) -> Result<T>) -> Result<Self> {
+        let count = kernel::cpu::nr_cpu_ids();
+        let mut values = KVVec::new();
+        for cpu in 0..count {
+            values.push(Padded(make(cpu)?), GFP_KERNEL)?;
+        }
+        Ok(Self { values })
+    }
+
+    /// The value of `cpu`.
+    pub fn get(&self, cpu: u32) -> Option<&T> {
+        usize::try_from(cpu)
+            .ok()
+            .and_then(|cpu| self.values.get(cpu))
+            .map(|padded| &padded.0)
+    }
+
+    /// The value of the CPU that this runs on; of any one if the caller may be moved.
+    pub fn this(&self) -> Option<&T> {
+        self.get(this_cpu())
+    }
+
+    /// All values, in the order of the CPUs.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.values.iter().map(|padded| &padded.0)
+    }
+}
+
+/// One `T` for each possible CPU, that only its own CPU touches.
+pub struct PerCpuOwned<T> {
+    values: PerCpu<Owned<T>>,
+}
+
+struct Owned<T> {
+    busy: Cell<bool>,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: `PerCpuOwned::with` lets nobody but the own CPU in, and that not twice.
+unsafe impl<T: Send> Sync for Owned<T> {}
+
+impl<T: Send> PerCpuOwned<T> {
+    /// Makes one value for each possible CPU. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, or what `make` returns.
+    pub fn new(mut make: impl FnMut(u32) -> Result<T>) -> Result<Self> {
+        Ok(Self {
+            values: PerCpu::new(|cpu| {
+                Ok(Owned {
+                    busy: Cell::new(false),
+                    value: UnsafeCell::new(make(cpu)?),
+                })
+            })?,
+        })
+    }
+
+    /// Calls `f` with this CPU's value; `None` if that is going on already on this CPU, further
+    /// down the stack.
+    #[inline]
+    pub fn with<R>(&self, _bh: &BottomHalf, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let owned = self.values.this()?;
+        if owned.busy.replace(true) {
+            return None;
+        }
+        // SAFETY: Bottom halves are disabled, so we stay on this CPU and nothing that holds a
+        // `BottomHalf` interrupts; `busy` keeps out what we call ourselves.
+        let result = f(unsafe { &mut *owned.value.get() });
+        owned.busy.set(false);
+        Some(result)
+    }
+}
+
+/// The CPU that this runs on. Stays true only while bottom halves or preemption are disabled.
+pub fn this_cpu() -> u32 {
+    // SAFETY: No requirements.
+    unsafe { sys::yard_this_cpu() }
+}
+
+/// A 64-bit count with one writer at a time: its own CPU with bottom halves disabled.
+///
+/// Any CPU may read it. An addition is a plain load and store: no locked instruction, and no
+/// line shared with another writer.
+#[derive(Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Zero.
+    pub const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Adds `n`, wrapping at 2^64. To be called by the one writer only.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0
+            .store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// The count.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Socket buffers: packets owned by whoever holds them.
+//!
+//! C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
+
+use ::core::{
+    ffi::c_int,
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
+
+use super::{
+    bh::BottomHalf,
+    device::NetDevice,
+    drop,
+    route::NextHop, //
+};
+use crate::{
+    core::drop_reason::DropReason,
+    sys, //
+};
+
+const ETHERNET_HEADER: u32 = sys::ETH_HLEN;
+
+/// A packet, `struct sk_buff`; dropping it frees it without a reason, as consumed.
+///
+/// # Invariants
+///
+/// The buffer is valid, and nobody else's: its reference count is one.
+pub struct SkBuff(NonNull<sys::sk_buff>);
+
+// SAFETY: A buffer belongs to whoever holds it, on any CPU.
+unsafe impl Send for SkBuff {}
+
+impl SkBuff {
+    /// Takes over a C buffer.
+    ///
+    /// # Safety
+    ///
+    /// `skb` must be valid, of reference count one, and given away by its owner.
+    pub unsafe fn from_raw(skb: *mut sys::sk_buff) -> Self {
+        // SAFETY: The caller promises it. INVARIANT: As promised.
+        Self(unsafe { NonNull::new_unchecked(skb) })
+    }
+
+    /// Takes over a C buffer that others may hold too, by copying it if they do. `None` if there
+    /// is no memory for that; the buffer is gone then.
+    ///
+    /// # Safety
+    ///
+    /// `skb` must be valid and given away by its owner; this must be atomic context.
+    pub unsafe fn receive(skb: *mut sys::sk_buff) -> Option<Self> {
+        // SAFETY: As the caller promises. INVARIANT: What comes back is not shared.
+        NonNull::new(unsafe { sys::yard_skb_share_check(skb) }).map(Self)
+    }
+
+    /// Gives the C buffer away.
+    pub fn into_raw(self) -> *mut sys::sk_buff {
+        ManuallyDrop::new(self).0.as_ptr()
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut sys::sk_buff {
+        self.0.as_ptr()
+    }
+
+    pub(super) fn raw(&self) -> &sys::sk_buff {
+        // SAFETY: By the type invariant.
+        unsafe { self.0.as_ref() }
+    }
+
+    fn raw_mut(&mut self) -> &mut sys::sk_buff {
+        // SAFETY: By the type invariant.
+        unsafe { self.0.as_mut() }
+    }
+
+    pub(super) fn headers(&self) -> &sys::sk_buff__bindgen_ty_4__bindgen_ty_1 {
+        // SAFETY: Both variants of the union are the same fields, always initialised.
+        unsafe { self.raw().__bindgen_anon_4.__bindgen_anon_1.as_ref() }
+    }
+
+    /// Bytes from where the data begin.
+    pub fn len(&self) -> u32 {
+        self.raw().len
+    }
+
+    /// The device that it came by or goes out by.
+    pub fn device_ptr(&self) -> *mut sys::net_device {
+        // SAFETY: The other variant is for sockets' queues only.
+        unsafe { self.raw().__bindgen_anon_1.__bindgen_anon_1.__bindgen_anon_1.dev }
+    }
+
+    /// The device that it came by or goes out by; lives while packet handlers run.
+    pub fn device<'a>(&self, _bh: &'a BottomHalf) -> &'a NetDevice {
+        // SAFETY: Devices are freed after a grace period, which waits for `_bh`.
+        unsafe { NetDevice::from_raw(self.device_ptr()) }
+    }
+
+    fn set_device_ptr(&mut self, device: *mut sys::net_device) {
+        self.raw_mut()
+            .__bindgen_anon_1
+            .__bindgen_anon_1
+            .__bindgen_anon_1
+            .dev = device;
+    }
+
+    /// The receive queue that it came by, if the driver says.
+    pub fn receive_queue(&self) -> Option<u32> {
+        // Zero stands for "not recorded".
+        u32::from(self.raw().queue_mapping).checked_sub(1)
+    }
+
+    /// Whether it is an IPv4 packet without a VLAN tag, addressed to this host's link-layer
+    /// address: what the filter looks at.
+    pub fn is_ipv4_for_us(&self) -> bool {
+        let headers = self.headers();
+        // SAFETY: All variants of the union are plain numbers.
+        let vlan = unsafe { headers.__bindgen_anon_2.vlan_all };
+        headers.protocol == (sys::ETH_P_IP as u16).to_be()
+            && vlan == 0
+            && u32::from(headers.pkt_type()) == sys::PACKET_HOST
+    }
+
+    /// Makes it a packet received by `device`: for [`super::rx_handler::Outcome::Another`] and for
+    /// the pseudo device's poll.
+    pub fn redirect_to(&mut self, device: &NetDevice) {
+        self.set_device_ptr(device.as_ptr());
+    }
+
+    /// Whether every segment of it fits `mtu` bytes.
+    pub fn fits(&self, mtu: u32) -> bool {
+        // SAFETY: By the type invariant.
+        self.len() <= mtu || unsafe { sys::yard_skb_gso_fits(self.0.as_ptr(), mtu) }
+    }
+
+    /// Sends it, its data beginning at the IP header, to `hop`.
+    ///
+    /// # Errors
+    ///
+    /// Why it was dropped instead. A packet too long for the way whose sender forbade
+    /// fragmentation is one case.
+    pub fn send(self, hop: &NextHop<'_>, _bh: &BottomHalf) -> Result<(), DropReason> {
+        if !self.fits(hop.mtu()) {
+            self.discard(DropReason::TooBig);
+            return Err(DropReason::TooBig);
+        }
+        // SAFETY: By the type invariant; the device lives for the lifetime of `hop`.
+        let room = unsafe { sys::yard_skb_prepare_forward(self.0.as_ptr(), hop.device_ptr()) };
+        if !room {
+            self.discard(DropReason::NoMemory);
+            return Err(DropReason::NoMemory);
+        }
+        let Some(header) = hop.link_header() else {
+            let neighbour = hop.neighbour();
+            // SAFETY: The device lives, the address is of the table's length, and the packet is
+            // ours to give.
+            let result = unsafe {
+                sys::neigh_xmit(
+                    sys::NEIGH_ARP_TABLE as c_int,
+                    hop.device_ptr(),
+                    (&raw const neighbour).cast(),
+                    self.into_raw(),
+                )
+            };
+            return if result < 0 {
+                Err(DropReason::NoNeighbour)
+            } else {
+                Ok(())
+            };
+        };
+        // SAFETY: There is room for the header in front of the data: just made sure of.
+        unsafe {
+            let to = sys::skb_push(self.0.as_ptr(), ETHERNET_HEADER);
+            to.cast::<[u8; 14]>().write_unaligned(*header);
+            sys::yard_skb_reset_mac_header(self.0.as_ptr());
+        }
+        self.transmit()
+    }
+
+    /// Sends it, its data beginning at the IP header, back to the neighbour that sent us what now
+    /// is the answer, by the device it came by.
+    ///
+    /// # Errors
+    ///
+    /// Why it was dropped instead.
+    pub fn send_back(self, _bh: &BottomHalf) -> Result<(), DropReason> {
+        let device = self.device_ptr();
+        // SAFETY: By the type invariant; the device lives while packet handlers run.
+        if !unsafe { sys::yard_skb_prepare_forward(self.0.as_ptr(), device) } {
+            self.discard(DropReason::NoMemory);
+            return Err(DropReason::NoMemory);
+        }
+        // SAFETY: It was received from an Ethernet device, so its link-layer header is there.
+        unsafe { sys::yard_skb_swap_ethernet(self.0.as_ptr()) };
+        self.transmit()
+    }
+
+    /// Queues it for transmission by its device.
+    fn transmit(self) -> Result<(), DropReason> {
+        // SAFETY: The packet is complete and ours to give, bottom halves are disabled.
+        let result = unsafe { sys::__dev_queue_xmit(self.into_raw(), ::core::ptr::null_mut()) };
+        // Congestion notification (NET_XMIT_CN) is not a loss.
+        if result == 0 || result == 2 {
+            Ok(())
+        } else {
+            Err(DropReason::Transmit)
+        }
+    }
+
+    /// Takes away a link-layer header that the data begin with. `false` if there is none.
+    pub fn pull_link_header(&mut self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe {
+            !sys::skb_pull(self.0.as_ptr(), ETHERNET_HEADER).is_null()
+                && sys::yard_skb_reset_network_header(self.0.as_ptr())
+        }
+    }
+
+    /// Whether it is IPv4 by what the sender says.
+    pub fn is_ipv4(&self) -> bool {
+        self.headers().protocol == (sys::ETH_P_IP as u16).to_be()
+    }
+
+    /// Frees it, telling the kernel's own drop monitor why.
+    pub fn discard(self, reason: DropReason) {
+        // SAFETY: The packet is ours to free.
+        unsafe {
+            sys::sk_skb_reason_drop(
+                ::core::ptr::null_mut(),
+                self.into_raw(),
+                drop::kernel_reason(reason),
+            )
+        };
+    }
+}
+
+impl Drop for SkBuff {
+    fn drop(&mut self) {
+        // SAFETY: The packet is ours to free.
+        unsafe { sys::consume_skb(self.0.as_ptr()) };
+    }
+}

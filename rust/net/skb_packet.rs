@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A socket buffer as the filter's packet.
+
+use ::core::slice;
+
+use super::skb::SkBuff;
+use crate::{
+    core::packet::{
+        ChecksumState,
+        Packet, //
+    },
+    sys, //
+};
+
+impl Packet for SkBuff {
+    #[inline]
+    fn len(&self) -> usize {
+        SkBuff::len(self) as usize
+    }
+
+    #[inline]
+    fn peek(&mut self, len: usize) -> Option<&[u8]> {
+        let raw = self.raw();
+        let (total, linear) = (raw.len as usize, raw.len.wrapping_sub(raw.data_len) as usize);
+        if len > linear {
+            if len > total {
+                return None;
+            }
+            let missing = i32::try_from(len.wrapping_sub(linear)).ok()?;
+            // SAFETY: The buffer is ours, and that many bytes are in its fragments.
+            if unsafe { sys::__pskb_pull_tail(self.as_ptr(), missing) }.is_null() {
+                return None;
+            }
+        }
+        // SAFETY: `len` bytes from `data` on are linear, see above, and live while `self` does.
+        Some(unsafe { slice::from_raw_parts(self.raw().data, len) })
+    }
+
+    #[inline]
+    fn head(&mut self, len: usize) -> Option<&mut [u8]> {
+        if len > Packet::len(self) {
+            return None;
+        }
+        // SAFETY: The buffer is ours; afterwards that many bytes are linear and not shared with a
+        // clone (a tap's, say).
+        if unsafe { sys::skb_ensure_writable(self.as_ptr(), u32::try_from(len).ok()?) } != 0 {
+            return None;
+        }
+        // SAFETY: See above.
+        Some(unsafe { slice::from_raw_parts_mut(self.raw().data, len) })
+    }
+
+    #[inline]
+    fn checksum_state(&self) -> ChecksumState {
+        if u32::from(self.headers().ip_summed()) == sys::CHECKSUM_PARTIAL {
+            ChecksumState::Partial
+        } else {
+            ChecksumState::Full
+        }
+    }
+
+    fn trim(&mut self, len: usize) -> bool {
+        let Ok(len) = u32::try_from(len) else {
+            return false;
+        };
+        // SAFETY: The buffer is ours.
+        unsafe { sys::yard_skb_trim(self.as_ptr(), len) == 0 }
+    }
+
+    fn replace(&mut self, bytes: &[u8]) -> bool {
+        let Some(head) = self.head(bytes.len()) else {
+            return false;
+        };
+        head.copy_from_slice(bytes);
+        let trimmed = self.trim(bytes.len());
+        // SAFETY: The buffer is ours.
+        unsafe { sys::yard_skb_forget_offloads(self.as_ptr()) };
+        trimmed
+    }
+}

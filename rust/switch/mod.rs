@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A switch: everything that one network namespace has of us.
+
+mod outgoing;
+mod receive;
+mod registry;
+mod report;
+
+pub(crate) use self::registry::{
+    of,
+    of_or_new,
+    Lifetime, //
+};
+
+use ::core::sync::atomic::AtomicU32;
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+};
+
+use crate::{
+    config::Config,
+    connections::{
+        Collector,
+        Connections, //
+    },
+    core::{
+        connection::Connection,
+        drop_reason::DropReason, //
+    },
+    engine::claim::Claim,
+    net::{
+        bh::BottomHalf,
+        kthread::Thread,
+        namespace::{
+            Namespace,
+            NamespaceId, //
+        },
+        percpu::{
+            PerCpu,
+            PerCpuOwned, //
+        },
+        pseudo_device::PseudoDevice,
+        rcu::RcuArc,
+        route::RouteCache,
+        skb::SkBuff, //
+    },
+    pseudo::{
+        Engines,
+        Rings, //
+    },
+    stats::CpuCounters, //
+};
+
+/// The switch of a network namespace.
+#[pin_data]
+pub(crate) struct Switch {
+    id: NamespaceId,
+    /// Services and destinations (configuration table 64).
+    #[pin]
+    pub(crate) config: Config,
+    /// Connection table 66.
+    connections: Connections,
+    /// What is remembered of routing table 62 and ARP.
+    routes: PerCpuOwned<RouteCache>,
+    /// Where each CPU stands in round robin.
+    positions: PerCpu<AtomicU32>,
+    counters: PerCpu<CpuCounters>,
+    /// Packets between the CPUs and `yard0` (storage area 68).
+    pub(crate) rings: Rings,
+    /// The engines that poll for this switch.
+    pub(crate) engines: RcuArc<Engines>,
+    yard: RcuArc<Option<PseudoDevice<Switch>>>,
+    /// What takes the place of `yard` at the end, kept so that the end needs no memory.
+    #[pin]
+    no_yard: Mutex<Option<Arc<Option<PseudoDevice<Switch>>>>>,
+    /// The claimed devices. Taken under the RTNL lock.
+    #[pin]
+    pub(crate) claims: Mutex<KVec<Claim>>,
+    #[pin]
+    collector: Mutex<Option<Thread>>,
+}
+
+impl Switch {
+    /// Makes the switch of `net`, with its `yard0`. Sleeps; takes the RTNL lock.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `EEXIST` if there is a device called `yard0`.
+    fn new(net: &Namespace, limit: u32) -> Result<Arc<Self>> {
+        let cpus = kernel::cpu::nr_cpu_ids();
+        let config = Config::new()?;
+        let connections = Connections::new(limit)?;
+        let routes = PerCpuOwned::new(|_| RouteCache::new())?;
+        // CPUs begin at different places, so that they do not all choose the same at first.
+        let positions = PerCpu::new(|cpu| Ok(AtomicU32::new(cpu.wrapping_mul(0x9e37_79b9))))?;
+        let counters = PerCpu::new(|_| Ok(CpuCounters::new()))?;
+        let rings = Rings::new(cpus)?;
+        let engines = RcuArc::new(Arc::new(Engines { list: KVec::new() }, GFP_KERNEL)?);
+        let yard = RcuArc::new(Arc::new(None, GFP_KERNEL)?);
+        let switch = Arc::pin_init(
+            pin_init!(Self {
+                id: net.id(),
+                config <- config,
+                connections,
+                routes,
+                positions,
+                counters,
+                rings,
+                engines,
+                yard,
+                no_yard <- new_mutex!(None),
+                claims <- new_mutex!(KVec::new()),
+                collector <- new_mutex!(None),
+            }),
+            GFP_KERNEL,
+        )?;
+        let collector = Collector::new(switch.clone());
+        let collector = Arc::new(collector, GFP_KERNEL)?;
+        let result = Thread::new(c"switchyard/gc", None, collector).and_then(|thread| {
+            *switch.collector.lock() = Some(thread);
+            let device = PseudoDevice::new(net, c"yard0", cpus, switch.clone())?;
+            let nothing = switch.yard.swap(Arc::new(Some(device), GFP_KERNEL)?);
+            *switch.no_yard.lock() = Some(nothing);
+            Ok(())
+        });
+        if let Err(error) = result {
+            switch.shut_down();
+            return Err(error);
+        }
+        Ok(switch)
+    }
+
+    /// Gives everything back: claims, threads, `yard0`. Packets are left alone from then on.
+    /// Sleeps; takes the RTNL lock.
+    fn shut_down(&self) {
+        self.release_all();
+        // The thread holds a reference to us; so does the device.
+        drop(self.collector.lock().take());
+        if let Some(nothing) = self.no_yard.lock().take() {
+            drop(self.yard.swap(nothing));
+        }
+    }
+
+    /// The connections, for the collector.
+    pub(crate) fn connections_table(&self) -> &Connections {
+        &self.connections
+    }
+
+    /// Accounts for the end of a connection.
+    pub(crate) fn forget(&self, gone: &Connection, bh: &BottomHalf) {
+        let snapshot = self.config.current.read_bh(bh);
+        if let Some(traffic) = snapshot
+            .destination_counters(gone.destination_id)
+            .and_then(|counters| counters.this())
+        {
+            traffic.closed();
+        }
+        if let Some(traffic) = snapshot
+            .service_counters(gone.service_id)
+            .and_then(|counters| counters.this())
+        {
+            traffic.closed();
+        }
+    }
+
+    /// Frees a packet and counts why.
+    pub(crate) fn drop_packet(&self, packet: SkBuff, reason: DropReason) {
+        packet.discard(reason);
+        self.count_drop(reason);
+    }
+
+    fn count_drop(&self, reason: DropReason) {
+        if let Some(counters) = self.counters.this() {
+            counters.dropped(reason);
+        }
+    }
+
+    /// The index of `yard0`, 0 if it is gone.
+    pub(crate) fn yard_ifindex(&self) -> u32 {
+        let bh = BottomHalf::disable();
+        self.yard
+            .read_bh(&bh)
+            .as_ref()
+            .map_or(0, |yard| yard.device().ifindex())
+    }
+}

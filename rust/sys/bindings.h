@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the module uses of the kernel beyond the kernel crate's own bindings.
+ * The "allow" lines are read by scripts/bindgen.sh; types follow by themselves.
+ */
+#include <linux/etherdevice.h>
+#include <linux/if_packet.h>
+#include <linux/ethtool.h>
+#include <linux/inetdevice.h>
+#include <linux/interrupt.h>
+#include <linux/kthread.h>
+#include <linux/netdevice.h>
+#include <linux/random.h>
+#include <linux/rtnetlink.h>
+#include <linux/skbuff.h>
+#include <linux/smp.h>
+#include <net/genetlink.h>
+#include <net/gro.h>
+#include <net/ip_fib.h>
+#include <net/neighbour.h>
+#include <net/netdev_rx_queue.h>
+#include <net/net_namespace.h>
+#include <net/netevent.h>
+#include <net/route.h>
+
+#include "helpers.h"
+#include "netlink_gen.h"
+#include "netlink_helpers.h"
+
+// allow function yard_.*
+// allow type yard_.*
+// allow var YARD_.*
+
+// --- devices
+// allow function dev_get_by_index(_rcu)?
+// allow function dev_get_by_name
+// allow function rtnl_(lock|unlock)
+// allow function netdev_rx_handler_(un)?register
+// allow function netdev_is_rx_handler_busy
+// allow function get_random_u64
+// allow function (un)?register_netdevice_notifier
+// allow function netdev_update_features
+// allow function synchronize_net
+// allow type net_device
+// allow type netdev_cmd
+// allow type netdev_notifier_info
+// allow type rx_handler_result
+// allow type netdev_priv_flags
+// allow type net_device_flags
+// allow type netdev_tx
+// allow var NOTIFY_DONE
+// allow var ETH_(HLEN|ALEN|P_IP|P_ARP|P_8021Q)
+// allow var PACKET_HOST
+// allow var HZ
+// allow function skb_pull
+// allow function ethtool_op_get_link
+// allow function (un)?register_netdev
+// allow function smp_call_function_single_async
+// allow var IFF_.*
+// allow var ARPHRD_ETHER
+// allow var NETIF_F_.*
+
+// --- the pseudo device
+// allow function alloc_netdev_mqs
+// allow function free_netdev
+// allow function (un)?register_netdevice.*
+// allow function ether_setup
+// allow function netif_napi_add_weight_locked
+// allow function netif_receive_skb(_list)?
+// allow function napi_(enable|disable|complete_done)
+// allow function __netif_napi_del
+// allow function __napi_schedule
+// allow function napi_schedule_prep
+// allow function netif_tx_(stop|wake)_queue
+// allow function netif_carrier_o(n|ff)
+// allow function eth_mac_addr
+// allow function eth_validate_addr
+// allow type net_device_ops
+// allow type ethtool_ops
+// allow type ethtool_drvinfo
+
+// --- buffers
+// allow function __dev_queue_xmit
+// allow function __pskb_pull_tail
+// allow function pskb_expand_head
+// allow function skb_(push|pull|put|ensure_writable)
+// allow function ___pskb_trim
+// allow function consume_skb
+// allow function sk_skb_reason_drop
+// allow type sk_buff
+// allow type skb_drop_reason
+// allow var CHECKSUM_.*
+
+// --- polling
+// allow function (en|dis)able_irq
+// allow type napi_struct
+// allow var NAPI.*_STATE_.*
+
+// --- routes and neighbours
+// allow function (un)?register_netevent_notifier
+// allow function neigh_xmit
+// allow function __ip_dev_find
+// allow type netevent_notif_type
+// allow var NEIGH_ARP_TABLE
+
+// --- namespaces
+// allow function (un)?register_pernet_(subsys|device)
+// allow type net
+// allow var init_net
+
+// --- threads
+// allow function kthread_.*
+// allow function wake_up_process
+// allow function schedule_timeout.*
+// allow var jiffies
+// allow var __num_online_cpus
+
+// --- generic netlink
+// allow function genl_(un)?register_family
+// allow function genlmsg_put
+// allow function nla_.*
+// allow function __nla_.*
+// allow function netlink_.*
+// allow function __alloc_skb
+// allow type genl_.*
+// allow type nla_policy
+// allow type netlink_ext_ack
+// allow type netlink_callback
+// allow var NLA_.*
+// allow var NLM_F_.*
+// allow function switchyard_nl_.*
+// allow function do_trace_netlink_extack
+// allow type nlattr
+// allow type nlmsghdr
+// allow type genlmsghdr
+// allow type switchyard_.*
+// allow var switchyard_nl_family
+// allow var SWITCHYARD_.*

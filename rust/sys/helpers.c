@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Kernel inlines and macros that Rust cannot call.  Nothing here decides anything.
+ */
+#include <linux/etherdevice.h>
+#include <linux/filter.h>
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/sched/task.h>
+#include <linux/skbuff.h>
+#include <linux/smp.h>
+#include <net/arp.h>
+#include <net/gro.h>
+#include <net/neighbour.h>
+#include <net/route.h>
+
+#include "helpers.h"
+
+void yard_local_bh_disable(void)
+{
+	local_bh_disable();
+}
+
+void yard_local_bh_enable(void)
+{
+	local_bh_enable();
+}
+
+/* gro_normal_list() calls what modules cannot; this is the same by exported means. */
+static void yard_gro_flush(struct gro_node *gro)
+{
+	if (gro->bitmask)
+		__gro_flush(gro, false);
+	if (gro->rx_count) {
+		netif_receive_skb_list(&gro->rx_list);
+		INIT_LIST_HEAD(&gro->rx_list);
+		gro->rx_count = 0;
+	}
+}
+
+/* One poll of a NAPI instance that the caller owns, as __napi_busy_loop() does it. */
+int yard_napi_poll(struct napi_struct *napi, int budget)
+{
+	struct bpf_net_context __bpf_net_ctx, *bpf_net_ctx;
+	int work;
+
+	local_bh_disable();
+	bpf_net_ctx = bpf_net_ctx_set(&__bpf_net_ctx);
+	work = napi->poll(napi, budget);
+	yard_gro_flush(&napi->gro);
+	bpf_net_ctx_clear(bpf_net_ctx);
+	local_bh_enable();
+	return work;
+}
+
+/* Hands an owned NAPI instance to softirq on this CPU. */
+void yard_napi_kick(struct napi_struct *napi)
+{
+	local_bh_disable();
+	__napi_schedule(napi);
+	local_bh_enable();
+}
+
+/*
+ * The next hop towards daddr by the kernel's FIB and neighbour table, never through
+ * the device of index not_dev.  Under RCU.  hop->resolved says whether hop->address
+ * holds; if not, the caller sends through neigh_xmit(), which asks for it.
+ */
+int yard_route4(struct net *net, __be32 daddr, int not_dev,
+		struct yard_nexthop *hop)
+{
+	struct flowi4 fl4 = { .daddr = daddr };
+	struct neighbour *n;
+	struct rtable *rt;
+	int err = 0;
+
+	rt = ip_route_output_key(net, &fl4);
+	if (IS_ERR(rt))
+		return PTR_ERR(rt);
+	hop->dev = rt->dst.dev;
+	if (rt->rt_type != RTN_UNICAST || hop->dev->ifindex == not_dev) {
+		err = -EHOSTUNREACH;
+		goto out;
+	}
+	hop->mtu = dst_mtu(&rt->dst);
+	hop->neighbour = rt_nexthop(rt, daddr);
+	ether_addr_copy(hop->source, hop->dev->dev_addr);
+	hop->resolved = false;
+	if (hop->dev->type != ARPHRD_ETHER || hop->dev->flags & IFF_NOARP) {
+		err = -EHOSTUNREACH;
+		goto out;
+	}
+	n = ip_neigh_gw4(hop->dev, hop->neighbour);
+	if (IS_ERR(n)) {
+		err = PTR_ERR(n);
+		goto out;
+	}
+	/* Keeps the entry's own state machine going: stale entries are probed. */
+	neigh_event_send(n, NULL);
+	if (READ_ONCE(n->nud_state) & NUD_VALID) {
+		neigh_ha_snapshot(hop->address, n, hop->dev);
+		hop->resolved = true;
+	}
+out:
+	ip_rt_put(rt);
+	return err;
+}
+
+void *yard_netdev_priv(struct net_device *dev)
+{
+	return netdev_priv(dev);
+}
+
+void yard_dev_hold(struct net_device *dev)
+{
+	dev_hold(dev);
+}
+
+void yard_dev_put(struct net_device *dev)
+{
+	dev_put(dev);
+}
+
+struct net *yard_dev_net(const struct net_device *dev)
+{
+	return dev_net(dev);
+}
+
+struct sk_buff *yard_skb_share_check(struct sk_buff *skb)
+{
+	return skb_share_check(skb, GFP_ATOMIC);
+}
+
+/*
+ * What ip_forward() does to a buffer's metadata on its way from input to output; makes
+ * room, of our own, for out's link-layer header.
+ */
+bool yard_skb_prepare_forward(struct sk_buff *skb, struct net_device *out)
+{
+	if (skb_cow_head(skb, LL_RESERVED_SPACE(out)))
+		return false;
+	skb_forward_csum(skb);
+	skb_clear_tstamp(skb);
+	skb_dst_drop(skb);
+	skb_set_queue_mapping(skb, 0);
+	skb->dev = out;
+	return true;
+}
+
+bool yard_skb_gso_fits(const struct sk_buff *skb, u32 mtu)
+{
+	return skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu);
+}
+
+void yard_skb_reset_mac_header(struct sk_buff *skb)
+{
+	skb_reset_mac_header(skb);
+}
+
+bool yard_skb_reset_network_header(struct sk_buff *skb)
+{
+	skb_reset_network_header(skb);
+	return true;
+}
+
+void yard_skb_swap_ethernet(struct sk_buff *skb)
+{
+	struct ethhdr *eth;
+	u8 address[ETH_ALEN];
+
+	skb_push(skb, skb->data - skb_mac_header(skb));
+	eth = (struct ethhdr *)skb->data;
+	ether_addr_copy(address, eth->h_source);
+	ether_addr_copy(eth->h_source, eth->h_dest);
+	ether_addr_copy(eth->h_dest, address);
+}
+
+int yard_skb_trim(struct sk_buff *skb, u32 len)
+{
+	return pskb_trim_rcsum(skb, len);
+}
+
+/* For a packet whose bytes were made anew, checksums and all. */
+void yard_skb_forget_offloads(struct sk_buff *skb)
+{
+	skb_gso_reset(skb);
+	skb->ip_summed = CHECKSUM_NONE;
+}
+
+bool yard_cpu_online(u32 cpu)
+{
+	return cpu_online(cpu);
+}
+
+u32 yard_skb_hash(struct sk_buff *skb)
+{
+	return skb_get_hash(skb);
+}
+
+struct net_device *yard_pseudo_alloc(struct net *net, const char *name, u32 queues,
+				     size_t priv, const struct net_device_ops *ops,
+				     const struct ethtool_ops *ethtool)
+{
+	struct net_device *dev;
+
+	dev = alloc_netdev_mqs(priv, name, NET_NAME_ENUM, ether_setup, queues, queues);
+	if (!dev)
+		return NULL;
+	dev_net_set(dev, net);
+	dev->netdev_ops = ops;
+	dev->ethtool_ops = ethtool;
+	dev->flags |= IFF_NOARP;
+	dev->flags &= ~(IFF_BROADCAST | IFF_MULTICAST);
+	dev->priv_flags |= IFF_NO_QUEUE | IFF_LIVE_ADDR_CHANGE;
+	dev->netns_immutable = true;
+	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
+	dev->features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_HIGHDMA |
+			NETIF_F_GSO_SOFTWARE;
+	dev->hw_features = dev->features;
+	eth_hw_addr_random(dev);
+	return dev;
+}
+
+void yard_pseudo_napi_add(struct net_device *dev, struct napi_struct *napi,
+			  int (*poll)(struct napi_struct *, int))
+{
+	netif_napi_add(dev, napi, poll);
+}
+
+static void yard_nothing(void *unused)
+{
+}
+
+/* Waits until every request that smp_call_function_single_async() sent has been served. */
+void yard_pseudo_drain(void)
+{
+	on_each_cpu(yard_nothing, NULL, 1);
+}
+
+void yard_count_rx(struct net_device *dev, u32 bytes)
+{
+	dev_sw_netstats_rx_add(dev, bytes);
+}
+
+void yard_count_tx(struct net_device *dev, u32 bytes)
+{
+	dev_sw_netstats_tx_add(dev, 1, bytes);
+}
+
+void yard_get_task(struct task_struct *task)
+{
+	get_task_struct(task);
+}
+
+void yard_put_task(struct task_struct *task)
+{
+	put_task_struct(task);
+}
+
+void yard_set_interruptible(void)
+{
+	set_current_state(TASK_INTERRUPTIBLE);
+}
+
+void yard_set_running(void)
+{
+	__set_current_state(TASK_RUNNING);
+}
+
+void yard_cond_resched(void)
+{
+	cond_resched();
+}
+
+u32 yard_this_cpu(void)
+{
+	return raw_smp_processor_id();
+}
