@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the tests share: storage for a table, and a configuration.
+
+#![allow(dead_code, missing_docs, unreachable_pub)] // each test uses its part
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use switchyard_core::core::bucket::Bucket;
+use switchyard_core::core::connection::Connection;
+use switchyard_core::core::connection_table::ConnectionTable;
+use switchyard_core::core::scheduler::Scheduler;
+use switchyard_core::core::slot::{Slot, Slots};
+use switchyard_core::core::tuple::{Address, Endpoint, Protocol, Seed};
+use switchyard_core::filter::{Choice, Context, Service, Services};
+
+/// Slots in chunks that are added one by one, as the kernel does it.
+pub struct Chunks {
+    chunks: Vec<OnceLock<Box<[Slot]>>>,
+    size: u32,
+}
+
+impl Chunks {
+    pub fn new(chunks: usize, size: u32) -> Self {
+        let chunks = (0..chunks).map(|_| OnceLock::new()).collect();
+        Self { chunks, size }
+    }
+}
+
+impl Slots for Chunks {
+    fn slot(&self, index: u32) -> Option<&Slot> {
+        let chunk = self.chunks.get((index / self.size) as usize)?.get()?;
+        chunk.get((index % self.size) as usize)
+    }
+
+    fn limit(&self) -> u32 {
+        self.chunks.len() as u32 * self.size
+    }
+}
+
+pub type Table = ConnectionTable<Vec<Bucket>, Chunks>;
+
+/// A table without slots.
+pub fn empty_table(buckets: usize, chunks: usize, size: u32) -> Table {
+    let buckets = (0..buckets).map(|_| Bucket::new()).collect();
+    ConnectionTable::new(buckets, Chunks::new(chunks, size), Seed([1, 2])).expect("sizes")
+}
+
+/// Adds a chunk.
+pub fn grow(table: &Table, chunk: usize) {
+    let slots = table.slots();
+    let new = (0..slots.size).map(|_| Slot::new()).collect();
+    assert!(slots.chunks[chunk].set(new).is_ok());
+    table.add_slots(chunk as u32 * slots.size, slots.size);
+}
+
+/// A table with one chunk of slots.
+pub fn table(buckets: usize, slots: u32) -> Table {
+    let table = empty_table(buckets, 1, slots);
+    grow(&table, 0);
+    table
+}
+
+pub fn address(text: &str) -> Address {
+    Address::from_octets(text.parse::<std::net::Ipv4Addr>().expect(text).octets())
+}
+
+pub fn endpoint(text: &str, port: u16) -> Endpoint {
+    Endpoint::new(address(text), port)
+}
+
+/// A service with a filled table.
+pub struct Virtual {
+    pub id: u32,
+    pub timeout: u32,
+    pub scheduler: Scheduler,
+    pub table: Vec<u16>,
+    pub destinations: Vec<Choice>,
+}
+
+impl Service for Virtual {
+    fn id(&self) -> u32 {
+        self.id
+    }
+
+    fn timeout(&self) -> u32 {
+        self.timeout
+    }
+
+    fn select(&self, hash: u32, position: u32) -> Option<Choice> {
+        let index = self.scheduler.select(&self.table, hash, position)?;
+        self.destinations.get(usize::from(index)).copied()
+    }
+}
+
+/// A configuration, and how many connections each destination has.
+#[derive(Default)]
+pub struct Config {
+    pub services: HashMap<(Protocol, Endpoint), Virtual>,
+    pub active: RefCell<HashMap<u32, i64>>,
+}
+
+impl Config {
+    /// Adds a service with these destinations and weights, numbered `first`, `first + 1`, ...
+    pub fn add(
+        &mut self,
+        protocol: Protocol,
+        endpoint: Endpoint,
+        scheduler: Scheduler,
+        destinations: &[(Endpoint, u32)],
+        first: u32,
+    ) {
+        use switchyard_core::core::candidate::Candidate;
+
+        let mut candidates: Vec<_> = destinations
+            .iter()
+            .enumerate()
+            .map(|(index, (endpoint, weight))| Candidate::new(index as u16, *endpoint, *weight))
+            .collect();
+        let mut table = vec![0; scheduler.table_len(&candidates) as usize];
+        if scheduler.fill(&mut table, &mut candidates).is_err() {
+            table.clear();
+        }
+        let destinations = destinations
+            .iter()
+            .zip(first..)
+            .map(|((destination, _), destination_id)| Choice {
+                destination_id,
+                destination: *destination,
+            })
+            .collect();
+        let service = Virtual {
+            id: self.services.len() as u32,
+            timeout: 0,
+            scheduler,
+            table,
+            destinations,
+        };
+        self.services.insert((protocol, endpoint), service);
+    }
+
+    fn count(&self, connection: &Connection, change: i64) {
+        *self
+            .active
+            .borrow_mut()
+            .entry(connection.destination_id)
+            .or_default() += change;
+    }
+}
+
+impl Services for Config {
+    type Service = Virtual;
+
+    fn service(&self, protocol: Protocol, endpoint: Endpoint) -> Option<&Virtual> {
+        self.services.get(&(protocol, endpoint))
+    }
+
+    fn is_service_address(&self, address: Address) -> bool {
+        self.services
+            .keys()
+            .any(|(_, endpoint)| endpoint.address == address)
+    }
+
+    fn opened(&self, connection: &Connection) {
+        self.count(connection, 1);
+    }
+
+    fn closed(&self, connection: &Connection) {
+        self.count(connection, -1);
+    }
+}
+
+pub fn context<'a>(
+    config: &'a Config,
+    table: &'a Table,
+    now: u32,
+    position: &'a Cell<u32>,
+) -> Context<'a, Config, Vec<Bucket>, Chunks> {
+    Context {
+        services: config,
+        connections: table,
+        now,
+        position,
+    }
+}
+
+/// Random numbers that are the same in every run (xorshift64*).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    pub fn below(&mut self, limit: u32) -> u32 {
+        ((self.next() >> 32) * u64::from(limit) >> 32) as u32
+    }
+}

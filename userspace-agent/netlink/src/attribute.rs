@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! Attributes: writing those of a request, reading those of a reply.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use netlink_packet_core::{DefaultNla, Emitable, NlasIterator, NLA_F_NESTED};
+
+use crate::Error;
+
+/// A message that does not follow the specification.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Malformed(String);
+
+impl Malformed {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn missing(name: &str) -> Self {
+        Self(format!("the attribute `{name}` is missing"))
+    }
+}
+
+/// What can be read from the attributes of a reply or notification.
+pub trait Decode: Sized {
+    /// Reads the attributes that follow the generic netlink header, or that
+    /// fill a nest. Attributes of a newer module are passed over.
+    fn decode(attributes: &[u8]) -> Result<Self, Malformed>;
+}
+
+/// The attributes of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
+    bytes: Vec<u8>,
+}
+
+impl Writer {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    fn put(&mut self, kind: u16, value: Vec<u8>) {
+        let attribute = DefaultNla::new(kind, value);
+        let mut bytes = vec![0; attribute.buffer_len()];
+        attribute.emit(&mut bytes);
+        self.bytes.append(&mut bytes);
+    }
+
+    pub fn u8(&mut self, kind: u16, value: u8) {
+        self.put(kind, vec![value]);
+    }
+
+    /// Host byte order.
+    pub fn u32(&mut self, kind: u16, value: u32) {
+        self.put(kind, value.to_ne_bytes().to_vec());
+    }
+
+    /// Network byte order.
+    pub fn port(&mut self, kind: u16, value: u16) {
+        self.put(kind, value.to_be_bytes().to_vec());
+    }
+
+    /// Network byte order, IPv4 alone.
+    pub fn address(&mut self, kind: u16, value: IpAddr) -> Result<(), Error> {
+        match value {
+            IpAddr::V4(address) => {
+                self.put(kind, address.octets().to_vec());
+                Ok(())
+            }
+            IpAddr::V6(address) => Err(Error::Ipv6(address)),
+        }
+    }
+
+    /// With its terminating zero, as the kernel's string policy likes it.
+    pub fn string(&mut self, kind: u16, value: &str) {
+        let mut bytes = value.as_bytes().to_vec();
+        bytes.push(0);
+        self.put(kind, bytes);
+    }
+
+    pub fn nest(&mut self, kind: u16, inner: Self) {
+        self.put(kind | NLA_F_NESTED, inner.bytes);
+    }
+}
+
+/// Gives every attribute's number and value to `visit`.
+pub(crate) fn each(
+    attributes: &[u8],
+    mut visit: impl FnMut(u16, Value<'_>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    for attribute in NlasIterator::new(attributes) {
+        let attribute = attribute.map_err(|e| Malformed(e.to_string()))?;
+        visit(attribute.kind(), Value(attribute.value()))?;
+    }
+    Ok(())
+}
+
+/// An attribute's value as received.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value<'a>(pub &'a [u8]);
+
+impl<'a> Value<'a> {
+    fn array<const N: usize>(self) -> Result<[u8; N], Malformed> {
+        self.0.try_into().map_err(|_| {
+            Malformed(format!(
+                "an attribute of {N} bytes came with {}",
+                self.0.len()
+            ))
+        })
+    }
+
+    pub fn u8(self) -> Result<u8, Malformed> {
+        Ok(u8::from_ne_bytes(self.array()?))
+    }
+
+    pub fn u16(self) -> Result<u16, Malformed> {
+        Ok(u16::from_ne_bytes(self.array()?))
+    }
+
+    pub fn u32(self) -> Result<u32, Malformed> {
+        Ok(u32::from_ne_bytes(self.array()?))
+    }
+
+    /// Network byte order.
+    pub fn port(self) -> Result<u16, Malformed> {
+        Ok(u16::from_be_bytes(self.array()?))
+    }
+
+    /// YNL's `uint`, of which the sender chooses the width.
+    pub fn uint(self) -> Result<u64, Malformed> {
+        match self.0.len() {
+            4 => Ok(u64::from(self.u32()?)),
+            8 => Ok(u64::from_ne_bytes(self.array()?)),
+            n => Err(Malformed(format!("an integer came with {n} bytes"))),
+        }
+    }
+
+    /// Network byte order.
+    pub fn address(self) -> Result<IpAddr, Malformed> {
+        match self.0.len() {
+            4 => Ok(Ipv4Addr::from(self.array::<4>()?).into()),
+            16 => Ok(Ipv6Addr::from(self.array::<16>()?).into()),
+            n => Err(Malformed(format!("an address came with {n} bytes"))),
+        }
+    }
+
+    /// Up to the terminating zero, if there is one.
+    pub fn string(self) -> String {
+        let text = self.0.split(|&b| b == 0).next().unwrap_or_default();
+        String::from_utf8_lossy(text).into_owned()
+    }
+
+    pub fn nest<T: Decode>(self) -> Result<T, Malformed> {
+        T::decode(self.0)
+    }
+
+    pub fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! The command as a whole, where no module is loaded.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
+
+use std::process::{Command, Output};
+
+use assert_cmd::cargo::cargo_bin;
+
+fn yardctl(arguments: &str) -> Output {
+    Command::new(cargo_bin!("yardctl"))
+        .args(arguments.split_whitespace())
+        .output()
+        .unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Whether the machine that tests has the module: then nothing is absent.
+fn module_loaded() -> bool {
+    std::path::Path::new("/sys/module/switchyard").exists()
+}
+
+#[test]
+fn help_and_version() {
+    for arguments in ["--help", "service --help", "dest add --help", "monitor -h"] {
+        let output = yardctl(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("Usage: yardctl"));
+    }
+    let output = yardctl("--version");
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("yardctl "));
+}
+
+#[test]
+fn nonsense_is_a_usage_error() {
+    for arguments in [
+        "",
+        "frobnicate",
+        "service add",
+        "service add tcp",
+        "service add tcp 10.0.0.1",
+        "service add tcp [::1]:80",
+        "service add tcp 10.0.0.1:80 --scheduler lc",
+        "service add tcp 10.0.0.1:80 --destination x",
+        "service add tcp 10.0.0.1:80 10.0.0.2:80",
+        "service list sctp 10.0.0.1:80",
+        "destination add tcp 10.0.0.1:80",
+        "destination add tcp 10.0.0.1:80 10.1.0.2:80 --weight heavy",
+        "destination list tcp",
+        "claim",
+        "claim eth0 --queues 3-1",
+        "claim eth0 --policy lazy",
+        "claim eth0 --idle-timeout 10",
+        "connections --service tcp",
+        "monitor --timeout soon",
+        "apply",
+        "completions cmd.exe",
+        "--netns ../init show",
+    ] {
+        let output = yardctl(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{arguments}: {}",
+            stderr(&output)
+        );
+        assert!(output.stdout.is_empty(), "{arguments}");
+        assert!(!stderr(&output).is_empty(), "{arguments}");
+    }
+}
+
+#[test]
+fn without_the_module_the_status_is_3() {
+    if module_loaded() {
+        return;
+    }
+    for arguments in [
+        "show",
+        "--json show",
+        "service list",
+        "service list tcp 10.0.0.1:80",
+        "service add tcp 10.0.0.1:80 --scheduler rr --timeout 15m",
+        "service add tcp://10.0.0.1:80 -d 10.1.0.2:8080,weight=2 -d 10.1.0.3",
+        "service set udp 10.0.0.1:53 --timeout 0",
+        "service del tcp 10.0.0.1:80",
+        "service flush",
+        "flush",
+        "destination list --json",
+        "dest add tcp 10.0.0.1:80 10.1.0.2:8080 --weight 2 --forwarding nat",
+        "destination set tcp://10.0.0.1:80 10.1.0.2:8080 -w 0",
+        "destination del tcp 10.0.0.1:80 10.1.0.2",
+        "destination flush tcp 10.0.0.1:80",
+        "claim eth0 --queues 0-3,5 --cpus 2,3 --policy busy --idle-timeout 10ms",
+        "release eth0",
+        "claims",
+        "connections --service tcp 10.0.0.1:80",
+        "connections --service tcp://10.0.0.1:80 --json",
+        "stats --cpu",
+        "monitor --count 1 --timeout 1",
+        "apply /dev/null",
+    ] {
+        let output = yardctl(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(3),
+            "{arguments}: {}",
+            stderr(&output)
+        );
+        assert!(output.stdout.is_empty(), "{arguments}");
+        assert_eq!(
+            stderr(&output),
+            "yardctl: the switchyard module is not loaded: insmod switchyard.ko\n"
+        );
+    }
+}
+
+#[test]
+fn a_batch_is_read_before_the_module_is_asked() {
+    let output = assert_cmd::Command::new(cargo_bin!("yardctl"))
+        .args(["apply", "-"])
+        .write_stdin("flush\n\nservice add tcp 10.0.0.1 # no port\n")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        stderr(&output),
+        "yardctl: standard input: line 3: `10.0.0.1` has no port: write it as `10.0.0.1:80`\n"
+    );
+}
+
+#[test]
+fn what_cannot_be_opened_is_named() {
+    let output = yardctl("apply /nonexistent/changes");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot read /nonexistent/changes"));
+    let output = yardctl("--netns no-such-namespace show");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        stderr(&output),
+        "yardctl: there is no network namespace `no-such-namespace`\n"
+    );
+}
+
+#[test]
+fn completions_and_the_manual_need_no_module() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = yardctl(&format!("completions {shell}"));
+        assert_eq!(output.status.code(), Some(0), "{shell}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("yardctl"));
+    }
+    let output = yardctl("man");
+    assert_eq!(output.status.code(), Some(0));
+    let page = String::from_utf8(output.stdout).unwrap();
+    for section in ["NAME", "SYNOPSIS", "COMMANDS", "EXIT STATUS", "JSON"] {
+        assert!(
+            page.contains(&format!(".SH {section}"))
+                || page.contains(&format!(".SH \"{section}\"")),
+            "{section}"
+        );
+    }
+}
+
+#[test]
+fn a_broken_pipe_is_quiet() {
+    // A socket whose other end is gone is what a pipe without a reader is.
+    let (reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
+    drop(reader);
+    let output = Command::new(cargo_bin!("yardctl"))
+        .arg("man")
+        .stdout(std::os::fd::OwnedFd::from(writer))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stderr(&output), "");
+}
