@@ -46,43 +46,54 @@ host_tests() {
 }
 
 # Adds up one machine's log: the results inside of each scenario, or the scenario's
-# own if it gave none; one failure more if it failed without saying in what.
+# own if it gave none; one failure more if it failed without saying in what.  The
+# last number is how many scenarios came to their end.
 count() {
-	awk -v wanted="$2" '
+	awk '
 		/^# not ok / { f++; inner_f++; next }
 		/^# ok .*# SKIP/ { s++; inner++; next }
 		/^# ok / { p++; inner++; next }
 		/^(not )?ok [0-9]+ selftests: / {
-			done++
+			ended++
 			if ($1 == "not") { if (!inner_f) f++ }
 			else if (/# SKIP/) s++
 			else if (!inner && !inner_f) p++
 			inner = inner_f = 0
 		}
-		END {
-			if (done < wanted) f += wanted - done
-			print p + 0, f + 0, s + 0
-		}' "$1"
+		END { print p + 0, f + 0, s + 0, ended + 0 }' "$1"
 }
 
-# One machine for the scenarios given, with the options given.
+# A machine for the scenarios given, with the options given.  When one of them brings
+# it down, that one has failed and a new machine goes on with the next.
 machine() {
-	local options=$1 number=$2 log status=0 p f s tests=() name
-	shift 2
-	log=$results/vm-$number.log
-	for name in "$@"; do
-		tests+=(-t "switchyard:$name")
+	local options=$1 log status p f s ended tests name
+	shift
+	while [ $# -gt 0 ]; do
+		number=$((number + 1)) status=0 tests=()
+		log=$results/vm-$number.log
+		for name in "$@"; do
+			tests+=(-t "switchyard:$name")
+		done
+		echo "== virtual machine $number ($options): $*"
+		# shellcheck disable=SC2086 # options are words
+		"$TOP/scripts/vm.sh" --timeout $((60 + 300 * $#)) $options \
+			--log "$results/console-$number.log" \
+			-- ./run_kselftest.sh "${tests[@]}" 2>&1 | tee "$log" || status=$?
+		read -r p f s ended < <(count "$log")
+		if [ "$ended" -lt $# ]; then
+			shift "$ended"
+			echo "not ok: $1 did not come to its end"
+			f=$((f + 1))
+			shift
+		else
+			shift $#
+		fi
+		# The machine's own verdict: unclean log, module left behind, no word at all.
+		if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
+			f=1
+		fi
+		passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 	done
-	echo "== virtual machine $number ($options): $*"
-	# shellcheck disable=SC2086 # options are words
-	"$TOP/scripts/vm.sh" --timeout $((60 + 300 * $#)) $options --log "$results/console-$number.log" \
-		-- ./run_kselftest.sh "${tests[@]}" 2>&1 | tee "$log" || status=$?
-	read -r p f s < <(count "$log" $#)
-	# The machine's own verdict: unclean log, module left behind, no word at all.
-	if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
-		f=1
-	fi
-	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
 if [ -z "$only" ] && [ -f userspace-agent/Cargo.toml ]; then
@@ -104,9 +115,8 @@ done <build/kselftest/kselftest-list.txt
 
 number=0
 for vm in "${order[@]}"; do
-	number=$((number + 1))
 	# shellcheck disable=SC2086 # names are words
-	machine "$vm" "$number" ${groups[$vm]}
+	machine "$vm" ${groups[$vm]}
 done
 
 summary="$passed passed, $failed failed"

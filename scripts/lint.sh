@@ -63,7 +63,7 @@ shell_scripts() {
 		*) [[ $file != *.sh ]] || files+=("$file") ;;
 		esac
 	done < <(ours '*.sh' init run)
-	shellcheck -x "${files[@]}"
+	shellcheck "${files[@]}"
 	tail -n +2 scripts/guest/initrd-init | shellcheck -s dash -
 }
 

@@ -33,9 +33,9 @@ skip_all() {
 	exit "$KSFT_SKIP"
 }
 
-# loaded [NAME]: whether the module is in the kernel.
+# loaded: whether the module is in the kernel.
 loaded() {
-	[ -d "/sys/module/${1:-switchyard}" ]
+	[ -d /sys/module/switchyard ]
 }
 
 # load [PARAMETER=VALUE...]: loads the module; it goes away with the scenario.
@@ -69,7 +69,9 @@ wait_for() {
 wire() {
 	A=$(card "52:54:00:57:0$1:0a")
 	B=$(card "52:54:00:57:0$1:0b")
-	[ -n "$A" ] && [ -n "$B" ] || skip_all "this machine has no wire $1"
+	if [ -z "$A" ] || [ -z "$B" ]; then
+		skip_all "this machine has no wire $1"
+	fi
 }
 
 # card ADDRESS: the name of the network card with that permanent address.

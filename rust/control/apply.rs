@@ -26,12 +26,14 @@ use crate::{
 
 /// Handles `apply`.
 ///
-/// A refusal points at the attribute at fault within the change that failed, or at that change.
+/// A refusal points at the change that failed; its message says what is wrong with it. Pointing
+/// into the change would hide which of them it is: a path of names does not tell repeated
+/// attributes apart.
 pub(crate) fn apply<'a>(request: &Request<'a>) -> Result<(), Refusal<'a>> {
     request.attributes().require(apply::CHANGE)?;
     service::change(request, |draft, attributes| {
         for attribute in attributes.all(apply::CHANGE) {
-            make(draft, attribute).map_err(|refusal| refusal.or_at(attribute))?;
+            make(draft, attribute).map_err(|refusal| refusal.at(attribute))?;
         }
         Ok(())
     })

@@ -37,7 +37,7 @@ impl Candidate {
 }
 
 /// The greatest number that divides both; that of 0 and a number is the number.
-pub const fn greatest_common_divisor(mut a: u32, mut b: u32) -> u32 {
+pub const fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
     while b != 0 {
         (a, b) = (b, a % b);
     }
@@ -45,9 +45,9 @@ pub const fn greatest_common_divisor(mut a: u32, mut b: u32) -> u32 {
 }
 
 /// The greatest number that divides all weights; 0 if all of them are 0.
-pub fn common_weight(candidates: &[Candidate]) -> u32 {
+pub fn common_weight(candidates: &[Candidate]) -> u64 {
     candidates.iter().fold(0, |divisor, candidate| {
-        greatest_common_divisor(divisor, candidate.weight)
+        greatest_common_divisor(divisor, u64::from(candidate.weight))
     })
 }
 

@@ -11,7 +11,6 @@
 
 use super::candidate::{
     common_weight,
-    greatest_common_divisor,
     Candidate, //
 };
 use super::scheduler::{
@@ -29,7 +28,7 @@ pub struct RoundRobin;
 
 impl Schedule for RoundRobin {
     fn table_len(candidates: &[Candidate]) -> u32 {
-        let divisor = u64::from(common_weight(candidates).max(1));
+        let divisor = common_weight(candidates).max(1);
         let length = total(candidates) / divisor;
         // No more than LONGEST, so it fits.
         length.min(u64::from(LONGEST)) as u32
@@ -80,18 +79,39 @@ fn total(candidates: &[Candidate]) -> u64 {
     })
 }
 
-/// How far apart in the table neighbours on the circle are put: coprime to the length, so that
-/// every place is met.
+/// How far apart in the table neighbours on the circle are put, so that neighbours in the table
+/// are a golden section apart on the circle: the one is the other's inverse modulo the length.
 fn step(length: u32, candidates: &[Candidate]) -> u64 {
     let mut weights = candidates.iter().map(|c| c.weight).filter(|w| *w > 0);
     let first = weights.next();
     if weights.all(|weight| Some(weight) == first) {
         return 1;
     }
-    // The golden section of the length, times 2^32.
-    let golden = u64::from(length).wrapping_mul(2_654_435_769) >> 32;
-    let step = (golden as u32..length)
-        .find(|step| greatest_common_divisor(*step, length) == 1)
-        .unwrap_or(1);
-    u64::from(step)
+    let length = u64::from(length);
+    // The golden section times 2^32.
+    let golden = length.wrapping_mul(2_654_435_769) >> 32;
+    let section = (golden..length)
+        .take(SECTIONS)
+        .filter_map(|section| Some((largest_quotient(length, section)?, section)))
+        .min();
+    section
+        .and_then(|(_, section)| (1..length).find(|step| section.wrapping_mul(*step) % length == 1))
+        .unwrap_or(1)
+}
+
+/// How many steps near the golden section are looked at.
+const SECTIONS: usize = 100;
+
+/// The largest quotient that Euclid's algorithm meets: the smaller, the more evenly do points
+/// spread that are `section` apart on a circle of `length`. It meets nothing but ones for the
+/// golden section. `None` if the two have a common divisor: not every point would be met, and
+/// there would be no inverse.
+fn largest_quotient(length: u64, section: u64) -> Option<u64> {
+    let (mut a, mut b, mut largest) = (length, section, 0);
+    while b > 1 {
+        largest = largest.max(a / b);
+        (a, b) = (b, a % b);
+    }
+    // The last quotient is `a` itself; one less with a one after it says the same.
+    (b == 1).then(|| largest.max(a.saturating_sub(1)))
 }

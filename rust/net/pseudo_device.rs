@@ -32,8 +32,6 @@ use crate::sys;
 pub trait Driver: Send + Sync + 'static {
     /// What `ethtool -i` calls the driver.
     const NAME: &'static CStr;
-    /// What `ethtool -i` calls its version.
-    const VERSION: &'static CStr;
 
     /// Which transmit queue a packet is for.
     fn select_queue(&self, flow: u32, bh: &BottomHalf) -> u16;
@@ -159,11 +157,9 @@ unsafe extern "C" fn drvinfo<T: Driver>(
 ) {
     // SAFETY: The core gives us a zeroed structure to fill.
     let info = unsafe { &mut *info };
-    for (text, field) in [(T::NAME, &mut info.driver), (T::VERSION, &mut info.version)] {
-        let last = field.len().saturating_sub(1);
-        for (to, from) in field.iter_mut().take(last).zip(text.to_bytes()) {
-            *to = c_char::from_ne_bytes([*from]);
-        }
+    let last = info.driver.len().saturating_sub(1);
+    for (to, from) in info.driver.iter_mut().take(last).zip(T::NAME.to_bytes()) {
+        *to = c_char::from_ne_bytes([*from]);
     }
 }
 

@@ -115,7 +115,6 @@ impl Rings {
 
 impl Driver for Switch {
     const NAME: &'static CStr = c"switchyard";
-    const VERSION: &'static CStr = crate::VERSION;
 
     fn select_queue(&self, flow: u32, bh: &BottomHalf) -> u16 {
         let list = &self.engines.read_bh(bh).list;

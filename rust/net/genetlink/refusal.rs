@@ -15,22 +15,18 @@ use super::{
 };
 use crate::sys;
 
-/// What a refusal points at.
-#[derive(Clone, Copy)]
-enum Place<'a> {
-    Request,
-    Attribute(Attribute<'a>),
-    Missing {
-        nest: Option<Attribute<'a>>,
-        id: u16,
-    },
+/// An attribute that should have been there.
+struct Missing<'a> {
+    nest: Option<Attribute<'a>>,
+    id: u16,
 }
 
 /// A refused request: the error, a sentence, and the attribute at fault.
 pub(crate) struct Refusal<'a> {
     error: Error,
     message: &'static CStr,
-    place: Place<'a>,
+    fault: Option<Attribute<'a>>,
+    missing: Option<Missing<'a>>,
 }
 
 impl<'a> Refusal<'a> {
@@ -39,7 +35,8 @@ impl<'a> Refusal<'a> {
         Self {
             error,
             message,
-            place: Place::Request,
+            fault: None,
+            missing: None,
         }
     }
 
@@ -48,26 +45,19 @@ impl<'a> Refusal<'a> {
         Self {
             error: EINVAL,
             message: c"a required attribute is missing",
-            place: Place::Missing {
+            fault: None,
+            missing: Some(Missing {
                 nest: attributes.holder(),
                 id,
-            },
+            }),
         }
     }
 
-    /// Points at `attribute`.
+    /// Points at `attribute`, whatever it pointed at before.
     pub(crate) fn at(self, attribute: Attribute<'a>) -> Self {
         Self {
-            place: Place::Attribute(attribute),
+            fault: Some(attribute),
             ..self
-        }
-    }
-
-    /// Points at `attribute` unless the refusal points at something already.
-    pub(crate) fn or_at(self, attribute: Attribute<'a>) -> Self {
-        match self.place {
-            Place::Request => self.at(attribute),
-            _ => self,
         }
     }
 
@@ -84,16 +74,15 @@ impl<'a> Refusal<'a> {
         // read after the handler has returned, and so is the request.
         if let Some(extack) = unsafe { extack.as_mut() } {
             extack._msg = self.message.as_char_ptr();
-            match self.place {
-                Place::Request => {}
-                Place::Attribute(attribute) => {
-                    extack.bad_attr = attribute.as_ptr();
-                    extack.policy = ::core::ptr::null();
-                }
-                Place::Missing { nest, id } => {
-                    extack.miss_nest = nest.map_or(::core::ptr::null(), |nest| nest.as_ptr());
-                    extack.miss_type = id;
-                }
+            if let Some(fault) = self.fault {
+                extack.bad_attr = fault.as_ptr();
+                extack.policy = ::core::ptr::null();
+            }
+            if let Some(missing) = self.missing {
+                extack.miss_nest = missing
+                    .nest
+                    .map_or(::core::ptr::null(), |nest| nest.as_ptr());
+                extack.miss_type = missing.id;
             }
         }
         self.error
