@@ -11,7 +11,11 @@ cd "$TOP"
 kdir=${KDIR:-}
 [ -n "$kdir" ] || [ "$1" = userspace ] || kdir=$("$TOP/scripts/kernel-tree.sh")
 
+# One build of this tree at a time: two would take each other's files away.
 kbuild() {
+	mkdir -p build
+	exec 9>build/module.lock
+	flock 9
 	make -C "$kdir" M="$TOP" CC="${CC:-gcc-14}" -j"$(nproc)" ${V:+V=$V} "$@"
 }
 

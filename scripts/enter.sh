@@ -34,6 +34,11 @@ fi
 
 bundle=/etc/ssl/certs/ca-certificates.crt
 [ -f "$root/etc/ssl/certs/host-ca.crt" ] && bundle=/etc/ssl/certs/host-ca.crt
+# A kernel tree named by its path out here is known in there by another one.
+case ${KDIR:-} in
+"$CACHE"/*) export KDIR=/cache/${KDIR#"$CACHE"/} ;;
+"$TOP"/*) export KDIR=/src/${KDIR#"$TOP"/} ;;
+esac
 # What may pass from outside: proxies, the terminal, and our own and make's settings.
 keep=()
 while IFS='=' read -r -d '' name value; do
@@ -46,6 +51,7 @@ done < <(env -0)
 export root TOP CACHE
 # shellcheck disable=SC2016 # expanded inside the namespace
 exec unshare "${ns[@]}" /bin/bash -ec '
+	PATH=/usr/sbin:/sbin:$PATH
 	mount --bind "$root" "$root"
 	mkdir -p "$root/src" "$root/cache"
 	mount --bind "$TOP" "$root/src"

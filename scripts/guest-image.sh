@@ -67,8 +67,14 @@ copy_modules() {
 
 make_root() {
 	local stage=$image/stage dir
-	# Hard links: the same file system, nothing copied, ids as they are.
-	cp -al "$guest/." "$stage/"
+	if [ "$(stat -c %u "$guest/etc")" -eq 0 ]; then
+		# Hard links: the same file system, nothing copied, ids as they are.
+		cp -al "$guest/." "$stage/"
+	else
+		# A root made without privileges has its ids one off as seen from here.
+		cp -a "$guest/." "$stage/"
+		chown -hR 0:0 "$stage"
+	fi
 	mkdir -p "$stage/switchyard" "$stage/job" "$stage/usr$modules"
 	closure | copy_modules "$stage/usr$modules"
 	cp "$modules"/modules.{order,builtin,builtin.modinfo} "$stage/usr$modules/"

@@ -31,6 +31,9 @@ config=/boot/config-$release
 key=$(key_of "$config" "$headers/Module.symvers" "$0" "$(stat -c %s "$source")" "$(rustc --version)")
 base=$CACHE/kernel-$version-$key
 tree=$base/build
+if [ ! -f "$base/done" ]; then
+	lock "kernel-$version"
+fi
 if [ -f "$base/done" ]; then
 	echo "$tree"
 	exit 0

@@ -65,6 +65,18 @@ pub(crate) struct Change<'a> {
     _editing: MutexGuard<'a, ()>,
 }
 
+/// Makes the changes that `change` makes to an empty configuration, to see whether they can be
+/// made, and forgets them. May sleep.
+///
+/// # Errors
+///
+/// `ENOMEM`, or what `change` returns.
+pub(crate) fn rehearse<E: From<Error>>(
+    change: impl FnOnce(&mut Draft) -> Result<(), E>,
+) -> Result<(), E> {
+    change(&mut Draft::new(&Snapshot::empty())?)
+}
+
 impl Config {
     /// An empty configuration. May sleep.
     ///

@@ -17,5 +17,3 @@ mod parse;
 pub(crate) mod service;
 pub(crate) mod stats;
 pub(crate) mod switch;
-
-pub(crate) use crate::net::genetlink::Registration;

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     config::{
+        self,
         Draft,
         Fault,
         Service,
@@ -137,15 +138,22 @@ pub(crate) fn del<'a>(request: &Request<'a>) -> Result<(), Refusal<'a>> {
 }
 
 /// Makes one change to the namespace's configuration and tells of it.
+///
+/// A change that is refused makes no switch where there was none.
 pub(super) fn change<'a>(
     request: &Request<'a>,
-    make: impl FnOnce(&mut Draft, Attributes<'a>) -> Result<(), Refusal<'a>>,
+    make: impl Fn(&mut Draft, Attributes<'a>) -> Result<(), Refusal<'a>>,
 ) -> Result<(), Refusal<'a>> {
     let namespace = request.namespace();
-    let switch = switch::of_or_new(namespace)?;
-    let change = switch
-        .config
-        .edit(|draft| make(draft, request.attributes()))?;
+    let attributes = request.attributes();
+    let switch = match switch::of(namespace) {
+        Some(switch) => switch,
+        None => {
+            config::rehearse(|draft| make(draft, attributes))?;
+            switch::of_or_new(namespace)?
+        }
+    };
+    let change = switch.config.edit(|draft| make(draft, attributes))?;
     notify::config(namespace, &change);
     Ok(())
 }

@@ -2,7 +2,10 @@
 
 //! The switch at a glance.
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::rcu, //
+};
 
 use crate::{
     net::genetlink::{
@@ -17,20 +20,20 @@ use crate::{
 /// Handles `switch-get`. A namespace without a switch has an empty configuration and no more.
 pub(crate) fn get<'a>(request: &Request<'a>) -> Result<(), Refusal<'a>> {
     let found = switch::of(request.namespace());
-    let snapshot = found.as_ref().map(|found| found.config.current.get());
     request.reply(|message| {
         message.put_string(attribute::VERSION, VERSION)?;
         if let Some(ifindex @ 1..) = found.as_ref().map(|found| found.yard_ifindex()) {
             message.put_u32(attribute::YARD_IFINDEX, ifindex)?;
         }
-        let (generation, services, destinations) =
-            snapshot.as_ref().map_or((0, 0, 0), |snapshot| {
-                (
-                    snapshot.generation(),
-                    snapshot.service_count(),
-                    snapshot.destination_count(),
-                )
-            });
+        let (generation, services, destinations) = found.as_ref().map_or((0, 0, 0), |found| {
+            let guard = rcu::read_lock();
+            let snapshot = found.config.current.read(&guard);
+            (
+                snapshot.generation(),
+                snapshot.service_count(),
+                snapshot.destination_count(),
+            )
+        });
         message.put_u32(attribute::GENERATION, generation)?;
         message.put_u32(attribute::SERVICES, services)?;
         message.put_u32(attribute::DESTINATIONS, destinations)?;

@@ -46,18 +46,24 @@ impl Bucket {
         Self::default()
     }
 
-    /// The slot indices of the entries with this tag.
+    /// What `read` makes of the first slot for which it makes something, of those with this tag.
+    ///
+    /// A loop, and no chain of iterators: those are not always inlined.
     #[inline(always)]
-    pub fn matches(&self, tag: u32) -> impl Iterator<Item = u32> + '_ {
-        self.entries.iter().filter_map(move |entry| {
+    pub fn find<T>(&self, tag: u32, read: &impl Fn(u32) -> Option<T>) -> Option<T> {
+        for entry in &self.entries {
             let word = entry.load(Ordering::Acquire);
             if word >> 32 == u64::from(tag) {
-                // An empty entry is 0 and matches the tag 0.
-                ((word & 0xffff_ffff) as u32).checked_sub(1)
-            } else {
-                None
+                // An empty entry is 0, and has the tag 0 then.
+                if let Some(index) = ((word & 0xffff_ffff) as u32).checked_sub(1) {
+                    let found = read(index);
+                    if found.is_some() {
+                        return found;
+                    }
+                }
             }
-        })
+        }
+        None
     }
 
     /// How far off connections of this home lie, as they were a moment ago.
@@ -119,6 +125,14 @@ const fn entry_word(tag: u32, index: u32) -> u64 {
 /// The distances of the buckets that hold connections of one home.
 #[derive(Clone, Copy, Debug)]
 pub struct Spill(u64);
+
+impl Spill {
+    /// Whether all of them lie at home.
+    #[inline(always)]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
 
 impl Iterator for Spill {
     type Item = usize;

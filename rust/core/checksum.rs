@@ -4,14 +4,14 @@
 
 use super::packet::ChecksumState;
 
-/// Folds a sum of 16-bit words into one word by adding the carries back.
+/// Folds a sum of 16-bit words into one word by adding the carries back. Only 0 gives 0.
 #[inline(always)]
 pub const fn fold(sum: u64) -> u16 {
-    let sum = (sum & 0xffff_ffff) + (sum >> 32);
-    let sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
-    let sum = (sum & 0xffff) + (sum >> 16);
-    let sum = (sum & 0xffff) + (sum >> 16);
-    (sum & 0xffff) as u16
+    let (low, carry) = (sum as u32).overflowing_add((sum >> 32) as u32);
+    // A carry out leaves room for itself.
+    let sum = low.wrapping_add(carry as u32);
+    // Both halves now hold the sum of both, the upper one with the carry of the lower.
+    (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16
 }
 
 /// The unfolded sum of `bytes` as big-endian words; an odd last byte counts as a high one.

@@ -34,24 +34,19 @@ pub enum ConnectionState {
 }
 
 impl ConnectionState {
-    /// All states, in the order of their values.
-    const ALL: [Self; 8] = [
-        Self::None,
-        Self::SynReceived,
-        Self::Established,
-        Self::FinClient,
-        Self::FinDestination,
-        Self::TimeWait,
-        Self::Closed,
-        Self::Udp,
-    ];
-
     /// The state with this value of `self as u8`; `None` for others.
-    pub fn from_value(value: u8) -> Self {
-        Self::ALL
-            .get(usize::from(value))
-            .copied()
-            .unwrap_or(Self::None)
+    #[inline(always)]
+    pub const fn from_value(value: u8) -> Self {
+        match value {
+            1 => Self::SynReceived,
+            2 => Self::Established,
+            3 => Self::FinClient,
+            4 => Self::FinDestination,
+            5 => Self::TimeWait,
+            6 => Self::Closed,
+            7 => Self::Udp,
+            _ => Self::None,
+        }
     }
 
     /// The value of netlink's `connection-state`.

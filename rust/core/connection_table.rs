@@ -41,6 +41,22 @@ pub struct Found {
     pub connection: Connection,
 }
 
+/// As much of a connection as one of its packets needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Hit {
+    /// How to get back to the connection.
+    pub handle: Handle,
+    /// How far it has got.
+    pub state: ConnectionState,
+    /// What takes the place of the end that was looked up with the client: the destination for
+    /// the service, the service for the destination.
+    pub instead: Endpoint,
+    /// The caller's number for the service.
+    pub service_id: u32,
+    /// The caller's number for the destination.
+    pub destination_id: u32,
+}
+
 /// What became of a connection that was to be inserted.
 #[derive(Clone, Copy, Debug)]
 pub enum Insertion {
@@ -119,6 +135,19 @@ impl<B: Deref<Target = [Bucket]>, S: Slots> ConnectionTable<B, S> {
     /// `client` is the packet's source (forward) or destination (reply), and `other` the
     /// opposite: the service or the destination.
     #[inline(always)]
+    pub fn hit(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint,
+        other: Endpoint,
+    ) -> Option<Hit> {
+        let key = Key::new(direction, protocol, client, other);
+        let hash = self.seed.hash(protocol, client);
+        self.find(hash, |index| self.slots.slot(index)?.hit_if(index, key))
+    }
+
+    /// The same as [`Self::hit`], but with all that is known of the connection.
     pub fn lookup(
         &self,
         direction: Direction,
@@ -126,39 +155,40 @@ impl<B: Deref<Target = [Bucket]>, S: Slots> ConnectionTable<B, S> {
         client: Endpoint,
         other: Endpoint,
     ) -> Option<Found> {
-        let key = Key {
-            to_destination: matches!(direction, Direction::Reply),
-            client: client.pack(u16::from(protocol.number())),
-            other: other.pack(0),
-        };
-        self.find(self.seed.hash(protocol, client), key)
+        let key = Key::new(direction, protocol, client, other);
+        self.find_key(self.seed.hash(protocol, client), key)
     }
 
     /// Finds a connection by its key.
-    #[inline(always)]
-    fn find(&self, hash: u64, key: Key) -> Option<Found> {
-        let home = self.bucket(hash, 0)?;
-        if let Some(found) = self.find_in(home, hash, key) {
-            return Some(found);
-        }
-        self.find_spilled(home.spill(), hash, key)
-    }
-
-    /// Finds a connection in the buckets after its home.
-    #[inline(always)]
-    fn find_spilled(&self, spill: bucket::Spill, hash: u64, key: Key) -> Option<Found> {
-        spill
-            .into_iter()
-            .find_map(|distance| self.find_in(self.bucket(hash, distance)?, hash, key))
-    }
-
-    /// Finds a connection in one bucket.
-    #[inline(always)]
-    fn find_in(&self, bucket: &Bucket, hash: u64, key: Key) -> Option<Found> {
-        bucket.matches(bucket::tag(hash)).find_map(|index| {
+    fn find_key(&self, hash: u64, key: Key) -> Option<Found> {
+        self.find(hash, |index| {
             let (handle, connection) = self.slots.slot(index)?.read_if(index, key)?;
             Some(Found { handle, connection })
         })
+    }
+
+    /// What `read` makes of the first slot for which it makes something, of all with this hash.
+    #[inline(always)]
+    fn find<T>(&self, hash: u64, read: impl Fn(u32) -> Option<T>) -> Option<T> {
+        let home = self.bucket(hash, 0)?;
+        let found = home.find(bucket::tag(hash), &read);
+        let spill = home.spill();
+        if found.is_some() || spill.is_empty() {
+            return found;
+        }
+        self.find_spilled(spill, hash, read)
+    }
+
+    /// Finds a connection in the buckets after its home.
+    #[cold]
+    #[inline(never)]
+    fn find_spilled<T>(
+        &self,
+        mut spill: bucket::Spill,
+        hash: u64,
+        read: impl Fn(u32) -> Option<T>,
+    ) -> Option<T> {
+        spill.find_map(|distance| self.bucket(hash, distance)?.find(bucket::tag(hash), &read))
     }
 
     /// Puts a connection into the table, unless it is there.
@@ -182,25 +212,17 @@ impl<B: Deref<Target = [Bucket]>, S: Slots> ConnectionTable<B, S> {
         let hash = self.seed.hash(connection.protocol, connection.client);
         slot.fill(connection, hash);
 
-        let service = Key {
-            to_destination: false,
-            client: connection
-                .client
-                .pack(u16::from(connection.protocol.number())),
-            other: connection.service.pack(0),
-        };
-        let destination = Key {
-            to_destination: true,
-            other: connection.destination.pack(0),
-            ..service
-        };
+        let key =
+            |direction, other| Key::new(direction, connection.protocol, connection.client, other);
+        let service = key(Direction::Forward, connection.service);
+        let destination = key(Direction::Reply, connection.destination);
         let home = self.bucket(hash, 0)?;
         let lock = home.lock();
         // Who else could insert the same client waits for this lock.
-        if let Some(found) = self.find(hash, service) {
+        if let Some(found) = self.find_key(hash, service) {
             return Some(Insertion::Exists(found));
         }
-        if let Some(found) = self.find(hash, destination) {
+        if let Some(found) = self.find_key(hash, destination) {
             return Some(Insertion::Clash(found));
         }
         let sequence = slot.publish();
@@ -219,19 +241,21 @@ impl<B: Deref<Target = [Bucket]>, S: Slots> ConnectionTable<B, S> {
         None
     }
 
-    /// Notes a packet of a connection: when it came, and what it does to the state.
+    /// Notes a packet of a connection: when it came, and what it does to the state that was
+    /// `seen` when the connection was found.
     ///
     /// Writes to shared memory only if the clock has moved or the state changes. `next` may be
     /// called again with a newer state, if another CPU was faster.
     #[inline(always)]
     pub fn touch(
         &self,
-        found: &Found,
+        handle: Handle,
+        seen: ConnectionState,
         now: u32,
         next: impl Fn(ConnectionState) -> ConnectionState,
     ) {
-        if let Some(slot) = self.slots.slot(found.handle.index) {
-            slot.touch(found.handle.sequence, now, found.connection.state, next);
+        if let Some(slot) = self.slots.slot(handle.index) {
+            slot.touch(handle.sequence, seen, now, next);
         }
     }
 

@@ -20,6 +20,9 @@ use super::tuple::Address;
 /// Bytes of a header without options.
 pub const HEADER_LENGTH: usize = 20;
 
+/// The first byte of a header without options: version 4, 5 words.
+pub const USUAL: u8 = 0x45;
+
 /// In [`Header::fragment`]: must not be fragmented.
 pub const DONT_FRAGMENT: u16 = 0x4000;
 /// In [`Header::fragment`]: more fragments follow.
@@ -115,9 +118,10 @@ impl Ipv4 {
     /// Reads and checks the header at the beginning of `bytes`, of a packet of `len` bytes.
     ///
     /// `bytes` holds the packet's beginning: the header with its options, if the packet has
-    /// that many.
+    /// that many. `header_length` is the [`announced_length`] of its first byte, which the
+    /// caller had to know anyway.
     #[inline(always)]
-    pub fn parse(bytes: &[u8], len: usize) -> Result<Self, Error> {
+    pub fn parse(bytes: &[u8], len: usize, header_length: usize) -> Result<Self, Error> {
         let Ok((header, _)) = Header::ref_from_prefix(bytes) else {
             return Err(match bytes.first() {
                 Some(first) if first >> 4 != 4 => Error::Version,
@@ -127,7 +131,6 @@ impl Ipv4 {
         if header.version_ihl >> 4 != 4 {
             return Err(Error::Version);
         }
-        let header_length = announced_length(header.version_ihl);
         let total_length = usize::from(header.total_length.get());
         if header_length < HEADER_LENGTH || total_length < header_length || total_length > len {
             return Err(Error::Malformed);

@@ -43,7 +43,7 @@ impl Schedule for Maglev {
             let place = |purpose, among: u32| -> u32 {
                 let hash = identity_hash(candidate.identity, purpose);
                 // Below `among`, so it fits.
-                (hash % u64::from(among)) as u32
+                hash.checked_rem(u64::from(among)).unwrap_or(0) as u32
             };
             let offset = place(1, length);
             let skip = place(2, length.wrapping_sub(1)).wrapping_add(1);

@@ -16,7 +16,9 @@ use ::core::sync::atomic::{
 
 use super::connection::Connection;
 use super::connection_state::ConnectionState;
+use super::connection_table::Hit;
 use super::tuple::{
+    Direction,
     Endpoint,
     Protocol, //
 };
@@ -71,6 +73,23 @@ pub struct Key {
     pub other: u64,
 }
 
+impl Key {
+    /// The key of a packet of this direction between a client and something else.
+    #[inline(always)]
+    pub const fn new(
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint,
+        other: Endpoint,
+    ) -> Self {
+        Self {
+            to_destination: matches!(direction, Direction::Reply),
+            client: client.pack(protocol as u16),
+            other: other.pack(0),
+        }
+    }
+}
+
 impl Slot {
     /// A free slot.
     pub fn new() -> Self {
@@ -91,23 +110,49 @@ impl Slot {
         self.sequence.load(Ordering::Relaxed) == sequence
     }
 
-    /// The connection with this key, if the slot holds it.
+    /// Whether the fields match a key: a moment ago, unless the sequence still holds.
     #[inline(always)]
-    pub fn read_if(&self, index: u32, key: Key) -> Option<(Handle, Connection)> {
-        let sequence = self.live_sequence()?;
+    fn matches(&self, key: Key) -> bool {
         let other = if key.to_destination {
             &self.destination
         } else {
             &self.service
         };
-        if self.client.load(Ordering::Relaxed) != key.client
-            || other.load(Ordering::Relaxed) != key.other
-        {
+        self.client.load(Ordering::Relaxed) == key.client
+            && other.load(Ordering::Relaxed) == key.other
+    }
+
+    /// The connection with this key, if the slot holds it.
+    pub fn read_if(&self, index: u32, key: Key) -> Option<(Handle, Connection)> {
+        let sequence = self.live_sequence()?;
+        if !self.matches(key) {
             return None;
         }
         let connection = self.copy()?;
         self.still(sequence)
             .then_some((Handle { index, sequence }, connection))
+    }
+
+    /// As much of it as a packet needs.
+    #[inline(always)]
+    pub fn hit_if(&self, index: u32, key: Key) -> Option<Hit> {
+        let sequence = self.live_sequence()?;
+        if !self.matches(key) {
+            return None;
+        }
+        let instead = if key.to_destination {
+            &self.service
+        } else {
+            &self.destination
+        };
+        let hit = Hit {
+            handle: Handle { index, sequence },
+            state: state_of(self.state.load(Ordering::Relaxed)),
+            instead: Endpoint::unpack(instead.load(Ordering::Relaxed)).0,
+            service_id: self.service_id.load(Ordering::Relaxed),
+            destination_id: self.destination_id.load(Ordering::Relaxed),
+        };
+        self.still(sequence).then_some(hit)
     }
 
     /// The connection that the slot holds, whichever it is.
@@ -186,8 +231,8 @@ impl Slot {
     pub fn touch(
         &self,
         sequence: u32,
-        now: u32,
         seen: ConnectionState,
+        now: u32,
         next: impl Fn(ConnectionState) -> ConnectionState,
     ) {
         // After the use has ended this makes the next one look a little younger at worst.

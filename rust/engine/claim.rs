@@ -34,8 +34,8 @@ use crate::{
             NetDevice,
             Rtnl, //
         },
-        napi::Napi,
         namespace::Namespace,
+        napi::Napi,
         notifier::{
             DeviceEvent,
             DeviceNotifier,
@@ -283,7 +283,11 @@ impl Switch {
         let device = find_device(net, request.device)?;
         let rtnl = Rtnl::lock();
         if device.namespace(&rtnl).id() != net.id() {
-            return Err(refuse(ENODEV, Culprit::Device, c"the device has moved away"));
+            return Err(refuse(
+                ENODEV,
+                Culprit::Device,
+                c"the device has moved away",
+            ));
         }
         check(&device, request, self.yard_ifindex(), &rtnl)?;
         let mut claims = self.claims.lock();
@@ -312,16 +316,21 @@ impl Switch {
                 return Err(error);
             }
         };
-        claims
-            .push(
-                Claim {
-                    handler,
-                    idle_timeout_us: request.idle_timeout_us,
-                },
-                GFP_KERNEL,
-            )
-            .map_err(Error::from)?;
-        self.note_claims(&claims)?;
+        let claim = Claim {
+            handler,
+            idle_timeout_us: request.idle_timeout_us,
+        };
+        // There is room: it was reserved above.
+        claims.push(claim, GFP_KERNEL).map_err(Error::from)?;
+        if let Err(error) = self.note_claims(&claims) {
+            if let Some(claim) = claims.pop() {
+                claim.end(&rtnl);
+            }
+            drop(claims);
+            drop(rtnl);
+            set::stop_unused();
+            return Err(error.into());
+        }
         Ok(())
     }
 
@@ -392,6 +401,9 @@ impl Switch {
             }
         }
         self.rings.attend(&control);
+        if let Some(collector) = self.collector.lock().as_ref() {
+            collector.confine(&control)?;
+        }
         let engines = Arc::new(Engines { list }, GFP_KERNEL)?;
         let old = self.engines.swap(engines);
         // Nobody gives packets to the engines that have left any more; what they had not taken

@@ -7,8 +7,7 @@
 //! It starts with the first queue and stops after the last.
 
 use ::core::sync::atomic::{
-    AtomicBool,
-    AtomicU32,
+    AtomicBool, AtomicU32,
     Ordering::{
         Acquire,
         Relaxed,

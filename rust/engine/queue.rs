@@ -3,8 +3,7 @@
 //! A claimed receive queue, as both the control side and its engine know it.
 
 use ::core::sync::atomic::{
-    AtomicBool,
-    AtomicU32,
+    AtomicBool, AtomicU32,
     Ordering::{
         AcqRel,
         Acquire,

@@ -2,7 +2,13 @@
 
 //! The engines of the machine, by CPU.
 
-use ::core::sync::atomic::Ordering::Relaxed;
+use ::core::sync::atomic::{
+    fence,
+    Ordering::{
+        Relaxed,
+        SeqCst, //
+    },
+};
 use kernel::{
     prelude::*,
     str::CString,
@@ -39,6 +45,9 @@ pub(crate) struct Waker {
 impl Waker {
     /// Wakes the engine if it sleeps. Any context.
     pub(crate) fn wake(&self) {
+        // The work that the engine is woken for is to be seen by its last look before it sleeps,
+        // or its sleep by us.
+        fence(SeqCst);
         if self.engine.is_asleep() {
             self.thread.wake();
         }

@@ -8,13 +8,19 @@ use crate::core::bucket::Bucket;
 use crate::core::connection::Connection;
 use crate::core::connection_state::ConnectionState;
 use crate::core::connection_table::{
-    Found,
+    Hit,
     Insertion, //
 };
 use crate::core::drop_reason::DropReason;
 use crate::core::packet::Packet;
-use crate::core::slot::Slots;
-use crate::core::tcp::Flags;
+use crate::core::slot::{
+    Handle,
+    Slots, //
+};
+use crate::core::tcp::{
+    Flags,
+    Tcp, //
+};
 use crate::core::tcp_state;
 use crate::core::tuple::{
     selection_hash,
@@ -61,9 +67,9 @@ where
         other => return context.unusual(other),
     };
     if let Some(found) = context.find(Direction::Forward, &segment) {
-        if segment.flags.opens() && found.connection.state.is_ending() {
+        if segment.flags.opens() && found.state.is_ending() {
             // The client uses its port again.
-            return context.unknown(packet, &segment, Some(found));
+            return context.unknown(packet, &segment, Some(found.handle));
         }
         return context.forward(packet, &segment, Direction::Forward, &found);
     }
@@ -81,7 +87,7 @@ where
 {
     /// The connection that a packet belongs to if it goes this way.
     #[inline(always)]
-    fn find(&self, direction: Direction, segment: &Segment) -> Option<Found> {
+    fn find(&self, direction: Direction, segment: &Segment) -> Option<Hit> {
         self.find_between(
             direction,
             segment.protocol,
@@ -98,16 +104,17 @@ where
         protocol: Protocol,
         source: Endpoint,
         destination: Endpoint,
-    ) -> Option<Found> {
+    ) -> Option<Hit> {
         let (client, other) = match direction {
             Direction::Forward => (source, destination),
             Direction::Reply => (destination, source),
         };
-        self.connections.lookup(direction, protocol, client, other)
+        self.connections.hit(direction, protocol, client, other)
     }
 
     /// What becomes of a packet that is not a whole one with sound headers.
     #[cold]
+    #[inline(never)]
     fn unusual(&self, reading: Reading) -> Verdict {
         let if_ours = |address: Address, reason| {
             if self.services.is_service_address(address) {
@@ -143,27 +150,34 @@ where
         packet: &mut P,
         segment: &Segment,
         direction: Direction,
-        found: &Found,
+        found: &Hit,
     ) -> Verdict {
-        let connection = &found.connection;
-        let verdict = send(packet, segment, direction, connection, false);
+        let way = Way {
+            direction,
+            instead: found.instead,
+            service_id: found.service_id,
+            destination_id: found.destination_id,
+        };
+        let verdict = send(packet, segment, way, false);
         if matches!(verdict, Verdict::Forward(_)) {
+            let next = |state| match segment.protocol {
+                Protocol::Tcp => tcp_state::next(state, segment.flags, direction),
+                Protocol::Udp => state,
+            };
             self.connections
-                .touch(found, self.now, |state| match segment.protocol {
-                    Protocol::Tcp => tcp_state::next(state, segment.flags, direction),
-                    Protocol::Udp => state,
-                });
+                .touch(found.handle, found.state, self.now, next);
         }
         verdict
     }
 
     /// What becomes of a packet of no known connection: it may open one, in the place of the
     /// `former` one, which is at its end.
+    #[inline(never)]
     fn unknown<P: Packet>(
         &self,
         packet: &mut P,
         segment: &Segment,
-        former: Option<Found>,
+        former: Option<Handle>,
     ) -> Verdict {
         let is_tcp = segment.protocol == Protocol::Tcp;
         let Some(service) = self.services.service(segment.protocol, segment.destination) else {
@@ -189,14 +203,14 @@ where
             return Verdict::Drop(DropReason::NoMemory);
         }
         if let Some(former) = former {
-            self.remove(&former);
+            self.remove(former);
         }
         self.open(packet, segment, service)
     }
 
     /// Takes a connection out and tells the accounts of it.
-    fn remove(&self, found: &Found) {
-        if let Some(gone) = self.connections.remove(found.handle) {
+    fn remove(&self, handle: Handle) {
+        if let Some(gone) = self.connections.remove(handle) {
             self.services.closed(&gone);
         }
     }
@@ -229,10 +243,23 @@ where
             match self.insert(&connection) {
                 Insertion::Made(_) => {
                     self.services.opened(&connection);
-                    return send(packet, segment, Direction::Forward, &connection, true);
+                    let way = Way {
+                        direction: Direction::Forward,
+                        instead: connection.destination,
+                        service_id: connection.service_id,
+                        destination_id: connection.destination_id,
+                    };
+                    return send(packet, segment, way, true);
                 }
                 Insertion::Exists(found) => {
-                    return self.forward(packet, segment, Direction::Forward, &found);
+                    let hit = Hit {
+                        handle: found.handle,
+                        state: found.connection.state,
+                        instead: found.connection.destination,
+                        service_id: found.connection.service_id,
+                        destination_id: found.connection.destination_id,
+                    };
+                    return self.forward(packet, segment, Direction::Forward, &hit);
                 }
                 Insertion::Clash(_) => {}
                 Insertion::Full => return Verdict::Drop(DropReason::TableFull),
@@ -254,20 +281,24 @@ where
         if !found.connection.state.is_ending() {
             return insertion;
         }
-        self.remove(&found);
+        self.remove(found.handle);
         self.connections.insert(connection)
     }
 }
 
+/// How a packet of a connection goes on.
+#[derive(Clone, Copy)]
+struct Way {
+    direction: Direction,
+    /// What takes the place of its receiver (forward) or sender (reply).
+    instead: Endpoint,
+    service_id: u32,
+    destination_id: u32,
+}
+
 /// Rewrites a packet of a connection, and says where it is to go.
 #[inline(always)]
-fn send<P: Packet>(
-    packet: &mut P,
-    segment: &Segment,
-    direction: Direction,
-    connection: &Connection,
-    is_new: bool,
-) -> Verdict {
+fn send<P: Packet>(packet: &mut P, segment: &Segment, way: Way, is_new: bool) -> Verdict {
     if segment.ttl <= 1 {
         return Verdict::Drop(DropReason::Ttl);
     }
@@ -279,18 +310,17 @@ fn send<P: Packet>(
     let Some(head) = packet.head(segment.head_length()) else {
         return Verdict::Drop(DropReason::NoMemory);
     };
-    let (to, next) = match direction {
-        Direction::Forward => (connection.destination, connection.destination.address),
-        Direction::Reply => (connection.service, connection.client.address),
-    };
-    if !translate(head, segment, state, direction, to) {
+    if !translate(head, segment, state, way.direction, way.instead) {
         return Verdict::Drop(DropReason::NoMemory);
     }
     Verdict::Forward(Forward {
-        next,
-        direction,
-        service_id: connection.service_id,
-        destination_id: connection.destination_id,
+        next: match way.direction {
+            Direction::Forward => way.instead.address,
+            Direction::Reply => segment.destination.address,
+        },
+        direction: way.direction,
+        service_id: way.service_id,
+        destination_id: way.destination_id,
         length: segment.length,
         is_new,
     })
@@ -301,9 +331,13 @@ fn refuse<P: Packet>(packet: &mut P, segment: &Segment) -> Verdict {
     if segment.flags.has(Flags::RST) {
         return Verdict::Drop(DropReason::NoConnection);
     }
-    if packet.replace(&reset::answer(segment)) {
-        Verdict::Reply(segment.source.address)
-    } else {
-        Verdict::Drop(DropReason::NoMemory)
+    let answer = packet.peek(segment.head_length()).and_then(|head| {
+        let payload = segment.length.wrapping_sub(segment.offset);
+        let tcp = Tcp::parse(head.get(segment.offset..)?, payload)?;
+        Some(reset::answer(segment, &tcp))
+    });
+    match answer {
+        Some(answer) if packet.replace(&answer) => Verdict::Reply(segment.source.address),
+        _ => Verdict::Drop(DropReason::NoMemory),
     }
 }

@@ -21,7 +21,8 @@ use crate::core::checksum::{
 use crate::core::ipv4;
 use crate::core::tcp::{
     self,
-    Flags, //
+    Flags,
+    Tcp, //
 };
 use crate::core::tuple::Protocol;
 
@@ -39,23 +40,20 @@ struct Reset {
 }
 
 /// The reset that answers a TCP segment, complete with checksums: from its receiver to its
-/// sender. It must not be used for a segment that is a reset itself.
-pub fn answer(segment: &Segment) -> [u8; LENGTH] {
+/// sender. `tcp` is what its header says. It must not be a reset itself.
+pub fn answer(segment: &Segment, tcp: &Tcp) -> [u8; LENGTH] {
     // The sender believes only what stands where it looks for its next byte, or, as long as
     // it has heard nothing, what acknowledges all that it sent.
-    let (sequence, acknowledgment, flags) = if segment.flags.has(Flags::ACK) {
-        (segment.sequence.acknowledgment, 0, Flags::RST)
+    let (sequence, acknowledgment, flags) = if tcp.flags.has(Flags::ACK) {
+        (tcp.acknowledgment, 0, Flags::RST)
     } else {
-        let next = segment
-            .sequence
-            .number
-            .wrapping_add(segment.sequence.length);
+        let next = tcp.sequence.wrapping_add(tcp.sequence_length);
         (0, next, Flags::RST | Flags::ACK)
     };
     let (source, destination) = (segment.destination, segment.source);
     let mut reset = Reset {
         ip: ipv4::Header {
-            version_ihl: 0x45,
+            version_ihl: ipv4::USUAL,
             tos: 0,
             total_length: U16::new(LENGTH as u16),
             identification: U16::ZERO,

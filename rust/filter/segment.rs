@@ -23,17 +23,6 @@ use crate::core::udp::{
     Udp, //
 };
 
-/// What a TCP segment says of its sequence; enough to reset it.
-#[derive(Clone, Copy, Debug)]
-pub struct Sequence {
-    /// Its own number.
-    pub number: u32,
-    /// The number it acknowledges, if ACK is set.
-    pub acknowledgment: u32,
-    /// Numbers that it takes up.
-    pub length: u32,
-}
-
 /// A TCP segment or UDP datagram with sound headers.
 #[derive(Clone, Copy, Debug)]
 pub struct Segment {
@@ -51,8 +40,6 @@ pub struct Segment {
     pub length: usize,
     /// TCP's control bits; none for UDP.
     pub flags: Flags,
-    /// TCP's numbers; zeros for UDP.
-    pub sequence: Sequence,
 }
 
 /// What a packet turned out to be.
@@ -81,25 +68,36 @@ impl Reading {
         let len = packet.len();
         // Enough for both headers unless the IP header has options.
         let usual = ipv4::HEADER_LENGTH + tcp::HEADER_LENGTH;
-        let Some(bytes) = packet.peek(len.min(usual)) else {
-            return Self::NoMemory;
-        };
-        let header_length = bytes
-            .first()
-            .map_or(0, |first| ipv4::announced_length(*first));
-        if header_length <= ipv4::HEADER_LENGTH {
-            return Self::parse(bytes, len);
+        match packet.peek(len.min(usual)) {
+            Some(bytes) if bytes.first().is_some_and(|first| *first == ipv4::USUAL) => {
+                Self::parse(bytes, len, ipv4::HEADER_LENGTH)
+            }
+            Some(_) => Self::of_long(packet),
+            None => Self::NoMemory,
         }
+    }
+
+    /// Reads the headers of a packet with IP options, or of what is none.
+    #[cold]
+    #[inline(never)]
+    fn of_long<P: Packet>(packet: &mut P) -> Self {
+        let len = packet.len();
+        let header_length = match packet.peek(len.min(1)) {
+            Some(bytes) => bytes
+                .first()
+                .map_or(0, |first| ipv4::announced_length(*first)),
+            None => return Self::NoMemory,
+        };
         match packet.peek(len.min(header_length.wrapping_add(tcp::HEADER_LENGTH))) {
-            Some(bytes) => Self::parse(bytes, len),
+            Some(bytes) => Self::parse(bytes, len, header_length),
             None => Self::NoMemory,
         }
     }
 
     /// Reads the headers from a packet's first bytes, which hold both if the packet does.
     #[inline(always)]
-    fn parse(bytes: &[u8], len: usize) -> Self {
-        let ip = match Ipv4::parse(bytes, len) {
+    fn parse(bytes: &[u8], len: usize, header_length: usize) -> Self {
+        let ip = match Ipv4::parse(bytes, len, header_length) {
             Ok(ip) => ip,
             Err(ipv4::Error::Version) => return Self::Foreign,
             Err(ipv4::Error::Malformed) => return Self::BadIp,
@@ -107,10 +105,10 @@ impl Reading {
         let Some(protocol) = Protocol::from_number(ip.protocol) else {
             return Self::Foreign;
         };
-        let payload = ip.total_length.wrapping_sub(ip.header_length);
+        let payload = ip.total_length.wrapping_sub(header_length);
         // Without padding, which is no part of the transport header.
         let transport = bytes
-            .get(ip.header_length..ip.total_length.min(bytes.len()))
+            .get(header_length..ip.total_length.min(bytes.len()))
             .unwrap_or_default();
         match ip.fragment {
             Fragment::Whole => Self::whole(&ip, protocol, transport, payload),
@@ -122,41 +120,24 @@ impl Reading {
     /// Reads the transport header of a whole packet.
     #[inline(always)]
     fn whole(ip: &Ipv4, protocol: Protocol, transport: &[u8], payload: usize) -> Self {
-        let (ports, flags, sequence) = match protocol {
-            Protocol::Tcp => match Tcp::parse(transport, payload) {
-                Some(tcp) => (
-                    (tcp.source, tcp.destination),
-                    tcp.flags,
-                    Sequence {
-                        number: tcp.sequence,
-                        acknowledgment: tcp.acknowledgment,
-                        length: tcp.sequence_length,
-                    },
-                ),
-                None => return Self::BadTransport(ip.destination),
-            },
-            Protocol::Udp => match Udp::parse(transport, payload) {
-                Some(udp) => (
-                    (udp.source, udp.destination),
-                    Flags::default(),
-                    Sequence {
-                        number: 0,
-                        acknowledgment: 0,
-                        length: 0,
-                    },
-                ),
-                None => return Self::BadTransport(ip.destination),
-            },
+        let ports = match protocol {
+            Protocol::Tcp => {
+                Tcp::parse(transport, payload).map(|tcp| (tcp.source, tcp.destination, tcp.flags))
+            }
+            Protocol::Udp => Udp::parse(transport, payload)
+                .map(|udp| (udp.source, udp.destination, Flags::default())),
+        };
+        let Some((source, destination, flags)) = ports else {
+            return Self::BadTransport(ip.destination);
         };
         Self::Whole(Segment {
             protocol,
-            source: Endpoint::new(ip.source, ports.0),
-            destination: Endpoint::new(ip.destination, ports.1),
+            source: Endpoint::new(ip.source, source),
+            destination: Endpoint::new(ip.destination, destination),
             ttl: ip.ttl,
             offset: ip.header_length,
             length: ip.total_length,
             flags,
-            sequence,
         })
     }
 

@@ -16,14 +16,14 @@ use crate::sys;
 /// # Invariants
 ///
 /// Bottom halves are disabled, or run, on this CPU while an instance exists.
-pub struct BottomHalf {
+pub(crate) struct BottomHalf {
     enable: bool,
     _not_send: NotThreadSafe,
 }
 
 impl BottomHalf {
     /// Disables bottom halves until the value is dropped. Nests.
-    pub fn disable() -> Self {
+    pub(crate) fn disable() -> Self {
         // SAFETY: No requirements; undone on drop, on the same CPU as the type is not `Send`.
         unsafe { sys::yard_local_bh_disable() };
         // INVARIANT: Just disabled.
@@ -38,7 +38,7 @@ impl BottomHalf {
     /// # Safety
     ///
     /// Bottom halves must be disabled, or this must be one, until the value is dropped.
-    pub unsafe fn assume() -> Self {
+    pub(crate) unsafe fn assume() -> Self {
         // INVARIANT: The caller promises it.
         Self {
             enable: false,

@@ -7,7 +7,7 @@
 use crate::sys;
 
 /// Whether `cpu` exists and runs at this moment.
-pub fn is_online(cpu: u32) -> bool {
+pub(crate) fn is_online(cpu: u32) -> bool {
     // SAFETY: The number is in range.
     cpu < kernel::cpu::nr_cpu_ids() && unsafe { sys::yard_cpu_online(cpu) }
 }

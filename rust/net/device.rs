@@ -9,6 +9,7 @@ use ::core::{
     ptr::NonNull, //
 };
 use kernel::{
+    str::CStrExt as _,
     sync::aref::{
         ARef,
         AlwaysRefCounted, //
@@ -32,7 +33,7 @@ use crate::sys;
 /// Instances are valid and counted: an [`ARef`] keeps one alive, though it may be unregistered
 /// meanwhile. Whoever holds an `ARef` must let go when told of the unregistration, which waits.
 #[repr(transparent)]
-pub struct NetDevice(Opaque<sys::net_device>);
+pub(crate) struct NetDevice(Opaque<sys::net_device>);
 
 // SAFETY: The reference count is per CPU and may be changed anywhere.
 unsafe impl Send for NetDevice {}
@@ -58,18 +59,18 @@ impl NetDevice {
     /// # Safety
     ///
     /// `dev` must be valid for all of `'a`.
-    pub unsafe fn from_raw<'a>(dev: *mut sys::net_device) -> &'a Self {
+    pub(crate) unsafe fn from_raw<'a>(dev: *mut sys::net_device) -> &'a Self {
         // SAFETY: The caller promises validity; the type is transparent.
         unsafe { &*dev.cast() }
     }
 
     /// The C device.
-    pub fn as_ptr(&self) -> *mut sys::net_device {
+    pub(crate) fn as_ptr(&self) -> *mut sys::net_device {
         self.0.get()
     }
 
     /// The device of that index in `net`.
-    pub fn by_index(net: &Namespace, ifindex: u32) -> Option<ARef<Self>> {
+    pub(crate) fn by_index(net: &Namespace, ifindex: u32) -> Option<ARef<Self>> {
         let ifindex = i32::try_from(ifindex).ok()?;
         // SAFETY: `net` is valid; this returns null or a reference for us.
         let dev = NonNull::new(unsafe { sys::dev_get_by_index(net.as_ptr(), ifindex) })?;
@@ -78,22 +79,22 @@ impl NetDevice {
     }
 
     /// The device of that name in `net`.
-    pub fn by_name(net: &Namespace, name: &CStr) -> Option<ARef<Self>> {
+    pub(crate) fn by_name(net: &Namespace, name: &CStr) -> Option<ARef<Self>> {
         // SAFETY: `net` is valid, `name` is a C string; null or a reference for us comes back.
-        let dev = NonNull::new(unsafe { sys::dev_get_by_name(net.as_ptr(), name.as_ptr().cast()) })?;
+        let dev = NonNull::new(unsafe { sys::dev_get_by_name(net.as_ptr(), name.as_char_ptr()) })?;
         // SAFETY: The reference is ours.
         Some(unsafe { ARef::from_raw(dev.cast()) })
     }
 
     /// The index that names the device in its namespace; changes only with the namespace.
-    pub fn ifindex(&self) -> u32 {
+    pub(crate) fn ifindex(&self) -> u32 {
         // SAFETY: `self` is valid; the field is read as a whole.
         let ifindex = unsafe { (*self.as_ptr()).ifindex };
         u32::try_from(ifindex).unwrap_or(0)
     }
 
     /// Calls `f` with the name. A name being changed may be seen half new.
-    pub fn with_name<R>(&self, f: impl FnOnce(&CStr) -> R) -> R {
+    pub(crate) fn with_name<R>(&self, f: impl FnOnce(&CStr) -> R) -> R {
         // SAFETY: `self` is valid; the array of characters always ends in a null.
         let name = unsafe { (*self.as_ptr()).name };
         let mut bytes = [0u8; 16];
@@ -107,7 +108,7 @@ impl NetDevice {
     ///
     /// The reference is good for as long as the device stays there, which the RTNL lock or being
     /// called by the device's own handlers makes sure of.
-    pub fn namespace<'a>(&'a self, _rtnl: &'a Rtnl) -> &'a Namespace {
+    pub(crate) fn namespace<'a>(&'a self, _rtnl: &'a Rtnl) -> &'a Namespace {
         // SAFETY: `self` is valid, and a device's namespace outlives its stay there, which the
         // RTNL lock prolongs.
         unsafe { Namespace::from_raw(sys::yard_dev_net(self.as_ptr())) }
@@ -115,26 +116,26 @@ impl NetDevice {
 
     /// The namespace, for packet handlers: a device that handles packets does not move.
     #[inline]
-    pub fn namespace_bh<'a>(&'a self, _bh: &'a BottomHalf) -> &'a Namespace {
+    pub(crate) fn namespace_bh<'a>(&'a self, _bh: &'a BottomHalf) -> &'a Namespace {
         // SAFETY: As above; moving away waits for packet handlers.
         unsafe { Namespace::from_raw(sys::yard_dev_net(self.as_ptr())) }
     }
 
     /// How many receive queues are in use at this moment.
-    pub fn receive_queues(&self) -> u32 {
+    pub(crate) fn receive_queues(&self) -> u32 {
         // SAFETY: `self` is valid; the field is read as a whole.
         unsafe { (*self.as_ptr()).real_num_rx_queues }
     }
 
     /// Whether the device has been brought up.
-    pub fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         // SAFETY: `self` is valid; the field is read as a whole.
         let flags = unsafe { (*self.as_ptr()).flags };
         flags & sys::net_device_flags_IFF_UP != 0
     }
 
     /// Whether it is an Ethernet device in the sense of its link-layer header.
-    pub fn is_ethernet(&self) -> bool {
+    pub(crate) fn is_ethernet(&self) -> bool {
         // SAFETY: `self` is valid; the fields are read as a whole.
         let (kind, flags) = unsafe { ((*self.as_ptr()).type_, (*self.as_ptr()).flags) };
         u32::from(kind) == sys::ARPHRD_ETHER && flags & sys::net_device_flags_IFF_LOOPBACK == 0
@@ -152,14 +153,14 @@ impl PartialEq for NetDevice {
 /// # Invariants
 ///
 /// The lock is held while an instance exists.
-pub struct Rtnl {
+pub(crate) struct Rtnl {
     unlock: bool,
     _not_send: NotThreadSafe,
 }
 
 impl Rtnl {
     /// Takes the lock. Sleeps.
-    pub fn lock() -> Self {
+    pub(crate) fn lock() -> Self {
         // SAFETY: Undone on drop; a thread that holds it already has no reason to come here, as
         // callbacks under the lock are given a reference.
         unsafe { sys::rtnl_lock() };
@@ -175,7 +176,7 @@ impl Rtnl {
     /// # Safety
     ///
     /// The lock must be held until the value is dropped.
-    pub unsafe fn assume() -> Self {
+    pub(crate) unsafe fn assume() -> Self {
         // INVARIANT: The caller promises it.
         Self {
             unlock: false,
@@ -191,10 +192,4 @@ impl Drop for Rtnl {
             unsafe { sys::rtnl_unlock() };
         }
     }
-}
-
-/// Waits until every packet handler that runs at this moment has ended. Sleeps.
-pub fn synchronize() {
-    // SAFETY: May be called wherever one may sleep.
-    unsafe { sys::synchronize_net() };
 }

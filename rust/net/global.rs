@@ -33,7 +33,7 @@ global_lock! {
 
 /// Makes the locks usable. To be called before anything else of the module runs; what else calls
 /// it does nothing.
-pub fn init() {
+pub(crate) fn init() {
     static DONE: AtomicBool = AtomicBool::new(false);
     if DONE.swap(true, Relaxed) {
         return;

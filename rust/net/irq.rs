@@ -10,18 +10,18 @@ use crate::sys;
 ///
 /// The owner must drop it before the driver frees the line: freeing resets the depth, and a later
 /// enable would be one too many.
-pub struct DisabledIrq(u32);
+pub(crate) struct DisabledIrq(u32);
 
 impl DisabledIrq {
     /// Disables `irq` and waits for a handler that runs. Sleeps.
-    pub fn new(irq: u32) -> Self {
+    pub(crate) fn new(irq: u32) -> Self {
         // SAFETY: In process context; an unknown number is ignored.
         unsafe { sys::disable_irq(irq) };
         Self(irq)
     }
 
     /// Its number, as /proc/interrupts has it.
-    pub fn number(&self) -> u32 {
+    pub(crate) fn number(&self) -> u32 {
         self.0
     }
 }

@@ -13,7 +13,12 @@ use ::core::{
     ptr::NonNull, //
 };
 use kernel::{
-    error::from_err_ptr,
+    cpu::CpuId,
+    cpumask::CpumaskVar,
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
     prelude::*,
     sync::Arc, //
 };
@@ -21,17 +26,17 @@ use kernel::{
 use crate::sys;
 
 /// What a thread does.
-pub trait Run: Send + Sync + 'static {
+pub(crate) trait Run: Send + Sync + 'static {
     /// The body; returns soon after [`Current::should_stop`] says so.
     fn run(&self, current: &Current);
 }
 
 /// The running thread, as its own body sees it.
-pub struct Current(());
+pub(crate) struct Current(());
 
 impl Current {
     /// Whether [`Thread`] is being dropped.
-    pub fn should_stop(&self) -> bool {
+    pub(crate) fn should_stop(&self) -> bool {
         // SAFETY: Called by a kthread's own body.
         unsafe { sys::kthread_should_stop() }
     }
@@ -39,7 +44,7 @@ impl Current {
     /// Sleeps until woken or for `jiffies`, unless `ready` says that there is work.
     ///
     /// A wake-up between `ready` and the sleep is not lost.
-    pub fn sleep_unless(&self, jiffies: c_long, ready: impl FnOnce() -> bool) {
+    pub(crate) fn sleep_unless(&self, jiffies: c_long, ready: impl FnOnce() -> bool) {
         // SAFETY: The thread may sleep; its state is set back below.
         unsafe { sys::yard_set_interruptible() };
         if !ready() && !self.should_stop() {
@@ -51,7 +56,7 @@ impl Current {
     }
 
     /// Lets others run if they want to.
-    pub fn yield_if_needed(&self) {
+    pub(crate) fn yield_if_needed(&self) {
         // SAFETY: No lock is held: `self` is given to the body only.
         unsafe { sys::yard_cond_resched() };
     }
@@ -62,7 +67,7 @@ impl Current {
 /// # Invariants
 ///
 /// `task` is a kthread that has not been stopped, of which we own a reference.
-pub struct Thread {
+pub(crate) struct Thread {
     task: NonNull<sys::task_struct>,
 }
 
@@ -71,6 +76,9 @@ unsafe impl Send for Thread {}
 // SAFETY: `wake` is safe to call at the same time from many places.
 unsafe impl Sync for Thread {}
 
+/// # Safety
+///
+/// To be given to `kthread_create_on_node` with an `Arc<T>` as made by `Arc::into_raw`, once.
 unsafe extern "C" fn body<T: Run>(data: *mut c_void) -> c_int {
     // SAFETY: `Thread::new` gave this thread its own reference, made by `Arc::into_raw`.
     let work: Arc<T> = unsafe { Arc::from_raw(data.cast_const().cast()) };
@@ -91,7 +99,7 @@ impl Thread {
     /// # Errors
     ///
     /// `ENOMEM`, `EINTR` if the caller is being killed.
-    pub fn new<T: Run>(name: &CStr, cpu: Option<u32>, work: Arc<T>) -> Result<Self> {
+    pub(crate) fn new<T: Run>(name: &CStr, cpu: Option<u32>, work: Arc<T>) -> Result<Self> {
         let data = work.into_raw();
         // SAFETY: `body::<T>` takes what `into_raw` made; the format takes one string.
         let task = from_err_ptr(unsafe {
@@ -99,8 +107,8 @@ impl Thread {
                 Some(body::<T>),
                 data.cast_mut().cast(),
                 -1,
-                c"%s".as_ptr().cast(),
-                name.as_ptr(),
+                c"%s".as_char_ptr(),
+                name.as_char_ptr(),
             )
         })
         .inspect_err(|_| {
@@ -121,9 +129,28 @@ impl Thread {
     }
 
     /// Ends a sleep of the thread, now or, if it is about to begin one, then. Any context.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         // SAFETY: By the type invariant the task is valid.
         unsafe { sys::wake_up_process(self.task.as_ptr()) };
+    }
+
+    /// Lets the thread run on `cpus` only; on all if there are none. Sleeps.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, `EINVAL` if none of them is online.
+    pub(crate) fn confine(&self, cpus: &[u32]) -> Result {
+        let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
+        for cpu in cpus {
+            if let Some(cpu) = CpuId::from_u32(*cpu) {
+                mask.set(cpu);
+            }
+        }
+        if cpus.is_empty() {
+            mask.setall();
+        }
+        // SAFETY: Both are valid; the two types of mask are the same one of C.
+        to_result(unsafe { sys::set_cpus_allowed_ptr(self.task.as_ptr(), mask.as_raw().cast()) })
     }
 }
 

@@ -19,7 +19,7 @@ use crate::sys;
 /// Instances are only reached through references made by [`Namespace::from_raw`], that is, they
 /// are valid `struct net`s.
 #[repr(transparent)]
-pub struct Namespace(Opaque<sys::net>);
+pub(crate) struct Namespace(Opaque<sys::net>);
 
 // SAFETY: A `struct net` is shared by all CPUs; the methods here only read what is set for life.
 unsafe impl Sync for Namespace {}
@@ -30,38 +30,41 @@ impl Namespace {
     /// # Safety
     ///
     /// `net` must be a valid namespace for all of `'a`.
-    pub unsafe fn from_raw<'a>(net: *mut sys::net) -> &'a Self {
+    pub(crate) unsafe fn from_raw<'a>(net: *mut sys::net) -> &'a Self {
         // SAFETY: The caller promises validity; the type is transparent.
         unsafe { &*net.cast() }
     }
 
     /// The namespace that the machine boots with, which lives for ever.
-    pub fn initial() -> &'static Self {
+    pub(crate) fn initial() -> &'static Self {
         // SAFETY: `init_net` is static.
         unsafe { Self::from_raw(&raw mut sys::init_net) }
     }
 
     /// The C namespace.
-    pub fn as_ptr(&self) -> *mut sys::net {
+    pub(crate) fn as_ptr(&self) -> *mut sys::net {
         self.0.get()
     }
 
     /// What tells this namespace from all others while it lives.
-    pub fn id(&self) -> NamespaceId {
+    pub(crate) fn id(&self) -> NamespaceId {
         NamespaceId(self.as_ptr() as usize)
     }
 }
 
 /// The identity of a namespace that may be gone: good for comparing, not for use.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct NamespaceId(usize);
+pub(crate) struct NamespaceId(usize);
 
 /// What is told of the end of namespaces.
-pub trait Exit {
+pub(crate) trait Exit {
     /// `net` is going away; its devices have not been removed yet. May sleep.
     fn exit(net: &Namespace);
 }
 
+/// # Safety
+///
+/// To be called by the core, with a namespace that ends.
 unsafe extern "C" fn exit_callback<T: Exit>(net: *mut sys::net) {
     // SAFETY: The core calls this with a namespace that lives until all of its exit callbacks
     // have returned.
@@ -73,7 +76,7 @@ unsafe extern "C" fn exit_callback<T: Exit>(net: *mut sys::net) {
 /// # Invariants
 ///
 /// `ops` is registered.
-pub struct ExitRegistration<T: Exit> {
+pub(crate) struct ExitRegistration<T: Exit> {
     ops: KBox<Opaque<sys::pernet_operations>>,
     _exit: ::core::marker::PhantomData<fn(T)>,
 }
@@ -90,7 +93,7 @@ impl<T: Exit> ExitRegistration<T> {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let ops = KBox::new(
             Opaque::new(sys::pernet_operations {
                 pre_exit: Some(exit_callback::<T>),

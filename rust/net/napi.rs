@@ -31,7 +31,7 @@ const IN_BUSY_POLL: usize = 1 << sys::NAPI_STATE_IN_BUSY_POLL;
 
 /// Why a queue could not be taken at this moment.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Untaken {
+pub(crate) enum Untaken {
     /// The queue has no NAPI instance, or none that is enabled: nothing to wait for.
     Absent,
     /// Softirq owns it for the moment: try again soon.
@@ -44,7 +44,7 @@ pub enum Untaken {
 ///
 /// `SCHED` and `IN_BUSY_POLL` of `napi.state` were set by us. `napi_disable()`, which comes before
 /// any driver frees the instance, waits until `SCHED` is clear, so `napi` is valid.
-pub struct Napi {
+pub(crate) struct Napi {
     napi: NonNull<sys::napi_struct>,
 }
 
@@ -84,7 +84,8 @@ fn find(dev: &NetDevice, queue: u32, _guard: &rcu::Guard) -> Option<NonNull<sys:
         count = count.wrapping_add(1);
         if total.wrapping_sub(count) == queue {
             // SAFETY: Every entry of `napi_list` is the `dev_list` of a `napi_struct`.
-            found = NonNull::new(unsafe { kernel::container_of!(entry, sys::napi_struct, dev_list) });
+            found =
+                NonNull::new(unsafe { kernel::container_of!(entry, sys::napi_struct, dev_list) });
         }
         // SAFETY: As for the head.
         entry = unsafe { (&raw const (*entry).next).read_volatile() };
@@ -98,7 +99,7 @@ impl Napi {
     /// # Errors
     ///
     /// See [`Untaken`].
-    pub fn take(dev: &NetDevice, queue: u32) -> Result<Self, Untaken> {
+    pub(crate) fn take(dev: &NetDevice, queue: u32) -> Result<Self, Untaken> {
         let guard = rcu::read_lock();
         let napi = find(dev, queue, &guard).ok_or(Untaken::Absent)?;
         let state = state(napi, &guard);
@@ -118,36 +119,34 @@ impl Napi {
     }
 
     /// Whether receive queue `queue` of `dev` has an instance that can be taken at all.
-    pub fn exists(dev: &NetDevice, queue: u32) -> bool {
+    pub(crate) fn exists(dev: &NetDevice, queue: u32) -> bool {
         find(dev, queue, &rcu::read_lock()).is_some()
     }
 
     /// Polls once for up to `budget` packets, which go through the receive path of the stack, and
     /// returns how many there were. In process context, bottom halves enabled.
-    pub fn poll(&mut self, budget: u16) -> u32 {
+    pub(crate) fn poll(&mut self, budget: u16) -> u32 {
         // SAFETY: By the type invariant we own the instance.
         let work = unsafe { sys::yard_napi_poll(self.napi.as_ptr(), i32::from(budget)) };
         u32::try_from(work).unwrap_or(0)
     }
 
     /// Whether somebody waits in `napi_disable()` for us to give the instance back.
-    pub fn is_wanted_back(&self) -> bool {
+    pub(crate) fn is_wanted_back(&self) -> bool {
         // SAFETY: By the type invariant.
         let state = unsafe { AtomicUsize::from_ptr((&raw mut (*self.napi.as_ptr()).state).cast()) };
         state.load(Acquire) & DISABLE != 0
     }
 
     /// The interrupt of the instance, if the driver publishes it.
-    pub fn irq(&self) -> Option<u32> {
+    pub(crate) fn irq(&self) -> Option<u32> {
         // SAFETY: By the type invariant.
         let irq = unsafe { (*self.napi.as_ptr()).irq };
         u32::try_from(irq).ok().filter(|irq| *irq != 0)
     }
-
-    /// Gives the instance to softirq on this CPU, which polls it and re-arms the interrupt.
-    pub fn give_back(self) {}
 }
 
+/// Gives the instance to softirq on this CPU, which polls it and re-arms the interrupt.
 impl Drop for Napi {
     fn drop(&mut self) {
         // SAFETY: By the type invariant.

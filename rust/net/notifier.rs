@@ -23,7 +23,7 @@ use crate::sys;
 
 /// What happened to a device.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum DeviceEvent {
+pub(crate) enum DeviceEvent {
     /// It was brought up.
     Up,
     /// It is about to go down; its driver still runs.
@@ -37,23 +37,25 @@ pub enum DeviceEvent {
 }
 
 /// What is told of devices, in every namespace.
-pub trait DeviceNotifier {
+pub(crate) trait DeviceNotifier {
     /// Called under the RTNL lock; may sleep.
     fn event(device: &NetDevice, event: DeviceEvent, rtnl: &Rtnl);
 }
 
 /// What is told of neighbours.
-pub trait NeighbourNotifier {
+pub(crate) trait NeighbourNotifier {
     /// Some neighbour's link-layer address or reachability changed. In atomic context.
     fn changed();
 }
 
+/// # Safety
+///
+/// To be called by the chain of devices.
 unsafe extern "C" fn device_callback<T: DeviceNotifier>(
     _block: *mut sys::notifier_block,
     event: c_ulong,
     info: *mut c_void,
 ) -> c_int {
-    #[expect(non_upper_case_globals, reason = "names of C")]
     let event = match u32::try_from(event) {
         Ok(sys::netdev_cmd_NETDEV_UP) => DeviceEvent::Up,
         Ok(sys::netdev_cmd_NETDEV_GOING_DOWN) => DeviceEvent::GoingDown,
@@ -75,6 +77,9 @@ unsafe extern "C" fn device_callback<T: DeviceNotifier>(
     sys::NOTIFY_DONE as c_int
 }
 
+/// # Safety
+///
+/// To be called by the chain of network events.
 unsafe extern "C" fn neighbour_callback<T: NeighbourNotifier>(
     _block: *mut sys::notifier_block,
     event: c_ulong,
@@ -98,7 +103,7 @@ enum Chain {
 /// # Invariants
 ///
 /// `block` is registered on `chain`.
-pub struct Registration<T> {
+pub(crate) struct Registration<T> {
     block: KBox<Opaque<sys::notifier_block>>,
     chain: Chain,
     _notifier: PhantomData<fn(T)>,
@@ -115,7 +120,7 @@ impl<T: DeviceNotifier> Registration<T> {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub fn devices() -> Result<Self> {
+    pub(crate) fn devices() -> Result<Self> {
         let block = KBox::new(
             Opaque::new(sys::notifier_block {
                 notifier_call: Some(device_callback::<T>),
@@ -140,7 +145,7 @@ impl<T: NeighbourNotifier> Registration<T> {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub fn neighbours() -> Result<Self> {
+    pub(crate) fn neighbours() -> Result<Self> {
         let block = KBox::new(
             Opaque::new(sys::notifier_block {
                 notifier_call: Some(neighbour_callback::<T>),

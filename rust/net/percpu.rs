@@ -27,7 +27,7 @@ use crate::sys;
 struct Padded<T>(T);
 
 /// One `T` for each possible CPU.
-pub struct PerCpu<T> {
+pub(crate) struct PerCpu<T> {
     values: KVVec<Padded<T>>,
 }
 
@@ -37,7 +37,7 @@ impl<T> PerCpu<T> {
     /// # Errors
     ///
     /// `ENOMEM`, or what `make` returns.
-    pub fn new(mut make: impl FnMut(u32) -> Result<T>) -> Result<Self> {
+    pub(crate) fn new(mut make: impl FnMut(u32) -> Result<T>) -> Result<Self> {
         let count = kernel::cpu::nr_cpu_ids();
         let mut values = KVVec::new();
         for cpu in 0..count {
@@ -47,7 +47,7 @@ impl<T> PerCpu<T> {
     }
 
     /// The value of `cpu`.
-    pub fn get(&self, cpu: u32) -> Option<&T> {
+    pub(crate) fn get(&self, cpu: u32) -> Option<&T> {
         usize::try_from(cpu)
             .ok()
             .and_then(|cpu| self.values.get(cpu))
@@ -55,18 +55,18 @@ impl<T> PerCpu<T> {
     }
 
     /// The value of the CPU that this runs on; of any one if the caller may be moved.
-    pub fn this(&self) -> Option<&T> {
+    pub(crate) fn this(&self) -> Option<&T> {
         self.get(this_cpu())
     }
 
     /// All values, in the order of the CPUs.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.values.iter().map(|padded| &padded.0)
     }
 }
 
 /// One `T` for each possible CPU, that only its own CPU touches.
-pub struct PerCpuOwned<T> {
+pub(crate) struct PerCpuOwned<T> {
     values: PerCpu<Owned<T>>,
 }
 
@@ -84,7 +84,7 @@ impl<T: Send> PerCpuOwned<T> {
     /// # Errors
     ///
     /// `ENOMEM`, or what `make` returns.
-    pub fn new(mut make: impl FnMut(u32) -> Result<T>) -> Result<Self> {
+    pub(crate) fn new(mut make: impl FnMut(u32) -> Result<T>) -> Result<Self> {
         Ok(Self {
             values: PerCpu::new(|cpu| {
                 Ok(Owned {
@@ -98,7 +98,7 @@ impl<T: Send> PerCpuOwned<T> {
     /// Calls `f` with this CPU's value; `None` if that is going on already on this CPU, further
     /// down the stack.
     #[inline]
-    pub fn with<R>(&self, _bh: &BottomHalf, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+    pub(crate) fn with<R>(&self, _bh: &BottomHalf, f: impl FnOnce(&mut T) -> R) -> Option<R> {
         let owned = self.values.this()?;
         if owned.busy.replace(true) {
             return None;
@@ -112,7 +112,7 @@ impl<T: Send> PerCpuOwned<T> {
 }
 
 /// The CPU that this runs on. Stays true only while bottom halves or preemption are disabled.
-pub fn this_cpu() -> u32 {
+pub(crate) fn this_cpu() -> u32 {
     // SAFETY: No requirements.
     unsafe { sys::yard_this_cpu() }
 }
@@ -122,24 +122,23 @@ pub fn this_cpu() -> u32 {
 /// Any CPU may read it. An addition is a plain load and store: no locked instruction, and no
 /// line shared with another writer.
 #[derive(Default)]
-pub struct Counter(AtomicU64);
+pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     /// Zero.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
     /// Adds `n`, wrapping at 2^64. To be called by the one writer only.
     #[inline]
-    pub fn add(&self, n: u64) {
-        self.0
-            .store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    pub(crate) fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
     }
 
     /// The count.
     #[inline]
-    pub fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }

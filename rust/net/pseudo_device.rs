@@ -29,7 +29,7 @@ use super::{
 use crate::sys;
 
 /// What such a device does.
-pub trait Driver: Send + Sync + 'static {
+pub(crate) trait Driver: Send + Sync + 'static {
     /// What `ethtool -i` calls the driver.
     const NAME: &'static CStr;
 
@@ -65,7 +65,7 @@ struct Receiver {
 /// # Invariants
 ///
 /// `device` is registered with the operations of `T`, and the private area of it holds `driver`.
-pub struct PseudoDevice<T: Driver> {
+pub(crate) struct PseudoDevice<T: Driver> {
     device: NonNull<sys::net_device>,
     receivers: KVVec<Receiver>,
     driver: *const T,
@@ -85,6 +85,9 @@ unsafe fn driver<'a, T: Driver>(device: *mut sys::net_device) -> &'a T {
     unsafe { &**sys::yard_netdev_priv(device).cast::<*const T>() }
 }
 
+/// # Safety
+///
+/// To be called by the stack, for a device of `T`.
 unsafe extern "C" fn start_xmit<T: Driver>(
     skb: *mut sys::sk_buff,
     device: *mut sys::net_device,
@@ -100,6 +103,9 @@ unsafe extern "C" fn start_xmit<T: Driver>(
     sys::netdev_tx_NETDEV_TX_OK
 }
 
+/// # Safety
+///
+/// To be called by the stack, for a device of `T`.
 unsafe extern "C" fn select_queue<T: Driver>(
     device: *mut sys::net_device,
     skb: *mut sys::sk_buff,
@@ -112,6 +118,9 @@ unsafe extern "C" fn select_queue<T: Driver>(
     }
 }
 
+/// # Safety
+///
+/// To be called by the stack, with the instance of a `Receiver` of a device of `T`.
 unsafe extern "C" fn poll<T: Driver>(napi: *mut sys::napi_struct, budget: c_int) -> c_int {
     // SAFETY: `napi` is the first member of a `Receiver`, and its device is registered.
     let (receiver, device) = unsafe { (&*napi.cast::<Receiver>(), (*napi).dev) };
@@ -131,7 +140,9 @@ unsafe extern "C" fn poll<T: Driver>(napi: *mut sys::napi_struct, budget: c_int)
         }
     }
     // SAFETY: We are the poll function of `napi`.
-    if work < budget && unsafe { sys::napi_complete_done(napi, work) } && driver.rearm(receiver.index)
+    if work < budget
+        && unsafe { sys::napi_complete_done(napi, work) }
+        && driver.rearm(receiver.index)
     {
         schedule(napi);
     }
@@ -147,10 +158,16 @@ fn schedule(napi: *mut sys::napi_struct) {
     }
 }
 
+/// # Safety
+///
+/// To be called by `smp_call_function_single_async()`, with the instance of a `Receiver`.
 unsafe extern "C" fn kicked(napi: *mut ::core::ffi::c_void) {
     schedule(napi.cast());
 }
 
+/// # Safety
+///
+/// To be called by the stack, for a device of `T`.
 unsafe extern "C" fn drvinfo<T: Driver>(
     _device: *mut sys::net_device,
     info: *mut sys::ethtool_drvinfo,
@@ -191,7 +208,7 @@ impl<T: Driver> PseudoDevice<T> {
     /// # Errors
     ///
     /// `ENOMEM`, `EEXIST` if there is a device of that name.
-    pub fn new(net: &Namespace, name: &CStr, queues: u32, driver: Arc<T>) -> Result<Self> {
+    pub(crate) fn new(net: &Namespace, name: &CStr, queues: u32, driver: Arc<T>) -> Result<Self> {
         let mut receivers = KVVec::with_capacity(usize::try_from(queues)?, GFP_KERNEL)?;
         for index in 0..queues {
             receivers.push(
@@ -207,7 +224,7 @@ impl<T: Driver> PseudoDevice<T> {
         let device = unsafe {
             sys::yard_pseudo_alloc(
                 net.as_ptr(),
-                name.as_ptr().cast(),
+                name.as_char_ptr(),
                 queues,
                 ::core::mem::size_of::<*const T>(),
                 &Operations::<T>::DEVICE,
@@ -252,27 +269,29 @@ impl<T: Driver> PseudoDevice<T> {
     }
 
     /// The device.
-    pub fn device(&self) -> &NetDevice {
+    pub(crate) fn device(&self) -> &NetDevice {
         // SAFETY: By the type invariant.
         unsafe { NetDevice::from_raw(self.device.as_ptr()) }
     }
 
     /// Counts a packet that is received not through a ring but by
     /// [`super::rx_handler::Outcome::Another`].
-    pub fn count_received(&self, packet: &SkBuff) {
+    pub(crate) fn count_received(&self, packet: &SkBuff) {
         // SAFETY: By the type invariant.
         unsafe { sys::yard_count_rx(self.device.as_ptr(), packet.len()) };
     }
 
     /// Has receive ring `ring` attended to on `cpu` soon. Any context with bottom halves disabled.
-    pub fn notify(&self, ring: u32, cpu: u32) {
+    pub(crate) fn notify(&self, ring: u32, cpu: u32) {
         let Some(receiver) = usize::try_from(ring)
             .ok()
             .and_then(|ring| self.receivers.get(ring))
         else {
             return;
         };
-        let Ok(cpu) = c_int::try_from(cpu) else { return };
+        let Ok(cpu) = c_int::try_from(cpu) else {
+            return;
+        };
         // SAFETY: The request was set up once and for all. That it is still on its way is no
         // error: it will find the packet. If the CPU is offline, this one does the work.
         let result = unsafe { sys::smp_call_function_single_async(cpu, receiver.csd.get()) };

@@ -7,7 +7,7 @@
 use crate::sys;
 
 /// A number that nobody can guess.
-pub fn u64() -> u64 {
+pub(crate) fn u64() -> u64 {
     // SAFETY: No requirements.
     unsafe { sys::get_random_u64() }
 }

@@ -8,8 +8,7 @@
 use ::core::{
     ptr,
     sync::atomic::{
-        AtomicPtr,
-        AtomicUsize,
+        AtomicPtr, AtomicUsize,
         Ordering::{
             AcqRel,
             Acquire,
@@ -34,7 +33,7 @@ struct Index(AtomicUsize);
 /// # Invariants
 ///
 /// A slot that is not null holds a packet that the ring owns. The number of slots is a power of 2.
-pub struct Ring {
+pub(crate) struct Ring {
     slots: KVVec<AtomicPtr<sys::sk_buff>>,
     producer: Index,
     consumer: Index,
@@ -46,7 +45,7 @@ impl Ring {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub fn new(order: u32) -> Result<Self> {
+    pub(crate) fn new(order: u32) -> Result<Self> {
         let mut slots = KVVec::new();
         for _ in 0..1usize.checked_shl(order).ok_or(EINVAL)? {
             slots.push(AtomicPtr::new(ptr::null_mut()), GFP_KERNEL)?;
@@ -68,7 +67,7 @@ impl Ring {
     /// # Errors
     ///
     /// The packet, if the ring is full.
-    pub fn push(&self, packet: SkBuff) -> Result<(), SkBuff> {
+    pub(crate) fn push(&self, packet: SkBuff) -> Result<(), SkBuff> {
         let index = self.producer.0.load(Relaxed);
         let Some(slot) = self.slot(index) else {
             return Err(packet);
@@ -86,7 +85,7 @@ impl Ring {
     }
 
     /// Takes the oldest packet. Any context.
-    pub fn pop(&self) -> Option<SkBuff> {
+    pub(crate) fn pop(&self) -> Option<SkBuff> {
         let index = self.consumer.0.load(Relaxed);
         let slot = self.slot(index)?;
         if slot.load(Acquire).is_null() {
@@ -99,7 +98,7 @@ impl Ring {
     }
 
     /// Whether there is nothing to take.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.slot(self.consumer.0.load(Relaxed))
             .is_none_or(|slot| slot.load(Acquire).is_null())
     }

@@ -41,7 +41,7 @@ use crate::{
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 /// Begins a new generation: nothing that was remembered before counts any more. Any context.
-pub fn forget_all() {
+pub(crate) fn forget_all() {
     GENERATION.fetch_add(1, Release);
 }
 
@@ -64,24 +64,19 @@ struct Entry {
 }
 
 /// Where a packet goes next; good for as long as bottom halves stay disabled.
-pub struct NextHop<'a> {
+pub(crate) struct NextHop<'a> {
     hop: sys::yard_nexthop,
     header: [u8; 14],
     _bh: PhantomData<&'a BottomHalf>,
 }
 
-impl<'a> NextHop<'a> {
+impl NextHop<'_> {
     /// Largest IP packet that goes this way, in bytes.
-    pub fn mtu(&self) -> u32 {
+    pub(crate) fn mtu(&self) -> u32 {
         self.hop.mtu
     }
 
-    /// The outgoing device.
-    pub fn device(&self) -> &'a NetDevice {
-        // SAFETY: The device lives for `'a`, see above.
-        unsafe { NetDevice::from_raw(self.hop.dev) }
-    }
-
+    /// The outgoing device, which lives for `'a`.
     pub(super) fn device_ptr(&self) -> *mut sys::net_device {
         self.hop.dev
     }
@@ -98,7 +93,7 @@ impl<'a> NextHop<'a> {
 }
 
 /// The hops that one CPU remembers, by destination address.
-pub struct RouteCache {
+pub(crate) struct RouteCache {
     entries: KVVec<Option<Entry>>,
 }
 
@@ -119,7 +114,7 @@ impl RouteCache {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let mut entries = KVVec::new();
         for _ in 0..1u32 << ORDER {
             entries.push(None, GFP_KERNEL)?;
@@ -132,7 +127,7 @@ impl RouteCache {
     /// # Errors
     ///
     /// [`DropReason::NoRoute`].
-    pub fn resolve<'a>(
+    pub(crate) fn resolve<'a>(
         &mut self,
         net: &Namespace,
         destination: Address,
@@ -193,7 +188,12 @@ impl RouteCache {
 unsafe impl Send for RouteCache {}
 
 /// Whether `address` (network byte order as in memory) is one of `device`'s own.
-pub fn is_local_to(net: &Namespace, address: [u8; 4], device: &NetDevice, _bh: &BottomHalf) -> bool {
+pub(crate) fn is_local_to(
+    net: &Namespace,
+    address: [u8; 4],
+    device: &NetDevice,
+    _bh: &BottomHalf,
+) -> bool {
     // SAFETY: `net` is valid; bottom halves are disabled, which is an RCU section; the device
     // that comes back is only compared.
     let found = unsafe { sys::__ip_dev_find(net.as_ptr(), u32::from_ne_bytes(address), false) };
@@ -201,6 +201,6 @@ pub fn is_local_to(net: &Namespace, address: [u8; 4], device: &NetDevice, _bh: &
 }
 
 /// A coarse clock: milliseconds since boot, wrapping, that moves once a tick.
-pub fn coarse_milliseconds() -> u32 {
+pub(crate) fn coarse_milliseconds() -> u32 {
     jiffies().wrapping_mul(MILLISECONDS_A_TICK)
 }

@@ -25,7 +25,7 @@ use super::{
 use crate::sys;
 
 /// What became of a packet.
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It goes on up the ordinary stack.
     Pass(SkBuff),
     /// It goes on up the ordinary stack as if received by the device it now names.
@@ -35,7 +35,7 @@ pub enum Outcome {
 }
 
 /// What handles a device's packets.
-pub trait RxHandler: Send + Sync + 'static {
+pub(crate) trait RxHandler: Send + Sync + 'static {
     /// Handles one packet, whose data begin at the network header.
     fn handle(&self, packet: SkBuff, bh: &BottomHalf) -> Outcome;
 }
@@ -45,7 +45,7 @@ pub trait RxHandler: Send + Sync + 'static {
 /// # Invariants
 ///
 /// `device` has [`callback`] with `data` as its receive handler; `data` came from `Arc::into_raw`.
-pub struct Registration<T: RxHandler> {
+pub(crate) struct Registration<T: RxHandler> {
     device: ARef<NetDevice>,
     data: *const T,
     _handler: PhantomData<Arc<T>>,
@@ -56,7 +56,12 @@ unsafe impl<T: RxHandler> Send for Registration<T> {}
 // SAFETY: There are no shared methods.
 unsafe impl<T: RxHandler> Sync for Registration<T> {}
 
-unsafe extern "C" fn callback<T: RxHandler>(pskb: *mut *mut sys::sk_buff) -> sys::rx_handler_result_t {
+/// # Safety
+///
+/// To be called by the stack, as the receive handler of a device whose data are a `T`.
+unsafe extern "C" fn callback<T: RxHandler>(
+    pskb: *mut *mut sys::sk_buff,
+) -> sys::rx_handler_result_t {
     // SAFETY: The stack gives us one packet to own.
     let Some(packet) = (unsafe { SkBuff::receive(*pskb) }) else {
         return sys::rx_handler_result_RX_HANDLER_CONSUMED;
@@ -87,7 +92,7 @@ impl<T: RxHandler> Registration<T> {
     /// # Errors
     ///
     /// `EBUSY` if the device has one: it is part of a bridge, bond or the like.
-    pub fn new(device: ARef<NetDevice>, handler: Arc<T>, _rtnl: &Rtnl) -> Result<Self> {
+    pub(crate) fn new(device: ARef<NetDevice>, handler: Arc<T>, _rtnl: &Rtnl) -> Result<Self> {
         let data = handler.into_raw();
         // SAFETY: The RTNL lock is held; the data live until the handler has been removed.
         let result = to_result(unsafe {
@@ -111,18 +116,18 @@ impl<T: RxHandler> Registration<T> {
     }
 
     /// The device.
-    pub fn device(&self) -> &NetDevice {
+    pub(crate) fn device(&self) -> &NetDevice {
         &self.device
     }
 
     /// The handler.
-    pub fn handler(&self) -> &T {
+    pub(crate) fn handler(&self) -> &T {
         // SAFETY: By the type invariant.
         unsafe { &*self.data }
     }
 
     /// Takes the handler away and waits until it no longer runs.
-    pub fn remove(self, _rtnl: &Rtnl) {
+    pub(crate) fn remove(self, _rtnl: &Rtnl) {
         // SAFETY: The RTNL lock is held; by the type invariant the handler is ours.
         unsafe { sys::netdev_rx_handler_unregister(self.device.as_ptr()) };
         // SAFETY: Nobody uses the data any more: the above waits for a grace period.
@@ -134,13 +139,13 @@ impl<T: RxHandler> Registration<T> {
 }
 
 /// Whether `device` has a receive handler of anybody's.
-pub fn is_busy(device: &NetDevice, _rtnl: &Rtnl) -> bool {
+pub(crate) fn is_busy(device: &NetDevice, _rtnl: &Rtnl) -> bool {
     // SAFETY: The RTNL lock is held.
     unsafe { sys::netdev_is_rx_handler_busy(device.as_ptr()) }
 }
 
 /// The handler of `device`, if it is a `T`.
-pub fn of<'a, T: RxHandler>(device: &'a NetDevice, _rtnl: &'a Rtnl) -> Option<&'a T> {
+pub(crate) fn of<'a, T: RxHandler>(device: &'a NetDevice, _rtnl: &'a Rtnl) -> Option<&'a T> {
     // SAFETY: Handlers change under the RTNL lock only, which is held.
     let (handler, data) = unsafe {
         let raw = device.as_ptr();

@@ -28,7 +28,7 @@ const ETHERNET_HEADER: u32 = sys::ETH_HLEN;
 /// # Invariants
 ///
 /// The buffer is valid, and nobody else's: its reference count is one.
-pub struct SkBuff(NonNull<sys::sk_buff>);
+pub(crate) struct SkBuff(NonNull<sys::sk_buff>);
 
 // SAFETY: A buffer belongs to whoever holds it, on any CPU.
 unsafe impl Send for SkBuff {}
@@ -39,7 +39,7 @@ impl SkBuff {
     /// # Safety
     ///
     /// `skb` must be valid, of reference count one, and given away by its owner.
-    pub unsafe fn from_raw(skb: *mut sys::sk_buff) -> Self {
+    pub(crate) unsafe fn from_raw(skb: *mut sys::sk_buff) -> Self {
         // SAFETY: The caller promises it. INVARIANT: As promised.
         Self(unsafe { NonNull::new_unchecked(skb) })
     }
@@ -50,13 +50,13 @@ impl SkBuff {
     /// # Safety
     ///
     /// `skb` must be valid and given away by its owner; this must be atomic context.
-    pub unsafe fn receive(skb: *mut sys::sk_buff) -> Option<Self> {
+    pub(crate) unsafe fn receive(skb: *mut sys::sk_buff) -> Option<Self> {
         // SAFETY: As the caller promises. INVARIANT: What comes back is not shared.
         NonNull::new(unsafe { sys::yard_skb_share_check(skb) }).map(Self)
     }
 
     /// Gives the C buffer away.
-    pub fn into_raw(self) -> *mut sys::sk_buff {
+    pub(crate) fn into_raw(self) -> *mut sys::sk_buff {
         ManuallyDrop::new(self).0.as_ptr()
     }
 
@@ -80,18 +80,24 @@ impl SkBuff {
     }
 
     /// Bytes from where the data begin.
-    pub fn len(&self) -> u32 {
+    pub(crate) fn len(&self) -> u32 {
         self.raw().len
     }
 
     /// The device that it came by or goes out by.
-    pub fn device_ptr(&self) -> *mut sys::net_device {
+    pub(crate) fn device_ptr(&self) -> *mut sys::net_device {
         // SAFETY: The other variant is for sockets' queues only.
-        unsafe { self.raw().__bindgen_anon_1.__bindgen_anon_1.__bindgen_anon_1.dev }
+        unsafe {
+            self.raw()
+                .__bindgen_anon_1
+                .__bindgen_anon_1
+                .__bindgen_anon_1
+                .dev
+        }
     }
 
     /// The device that it came by or goes out by; lives while packet handlers run.
-    pub fn device<'a>(&self, _bh: &'a BottomHalf) -> &'a NetDevice {
+    pub(crate) fn device<'a>(&self, _bh: &'a BottomHalf) -> &'a NetDevice {
         // SAFETY: Devices are freed after a grace period, which waits for `_bh`.
         unsafe { NetDevice::from_raw(self.device_ptr()) }
     }
@@ -105,14 +111,14 @@ impl SkBuff {
     }
 
     /// The receive queue that it came by, if the driver says.
-    pub fn receive_queue(&self) -> Option<u32> {
+    pub(crate) fn receive_queue(&self) -> Option<u32> {
         // Zero stands for "not recorded".
         u32::from(self.raw().queue_mapping).checked_sub(1)
     }
 
     /// Whether it is an IPv4 packet without a VLAN tag, addressed to this host's link-layer
     /// address: what the filter looks at.
-    pub fn is_ipv4_for_us(&self) -> bool {
+    pub(crate) fn is_ipv4_for_us(&self) -> bool {
         let headers = self.headers();
         // SAFETY: All variants of the union are plain numbers.
         let vlan = unsafe { headers.__bindgen_anon_2.vlan_all };
@@ -123,12 +129,12 @@ impl SkBuff {
 
     /// Makes it a packet received by `device`: for [`super::rx_handler::Outcome::Another`] and for
     /// the pseudo device's poll.
-    pub fn redirect_to(&mut self, device: &NetDevice) {
+    pub(crate) fn redirect_to(&mut self, device: &NetDevice) {
         self.set_device_ptr(device.as_ptr());
     }
 
     /// Whether every segment of it fits `mtu` bytes.
-    pub fn fits(&self, mtu: u32) -> bool {
+    pub(crate) fn fits(&self, mtu: u32) -> bool {
         // SAFETY: By the type invariant.
         self.len() <= mtu || unsafe { sys::yard_skb_gso_fits(self.0.as_ptr(), mtu) }
     }
@@ -139,7 +145,7 @@ impl SkBuff {
     ///
     /// Why it was dropped instead. A packet too long for the way whose sender forbade
     /// fragmentation is one case.
-    pub fn send(self, hop: &NextHop<'_>, _bh: &BottomHalf) -> Result<(), DropReason> {
+    pub(crate) fn send(self, hop: &NextHop<'_>, _bh: &BottomHalf) -> Result<(), DropReason> {
         if !self.fits(hop.mtu()) {
             self.discard(DropReason::TooBig);
             return Err(DropReason::TooBig);
@@ -183,7 +189,7 @@ impl SkBuff {
     /// # Errors
     ///
     /// Why it was dropped instead.
-    pub fn send_back(self, _bh: &BottomHalf) -> Result<(), DropReason> {
+    pub(crate) fn send_back(self, _bh: &BottomHalf) -> Result<(), DropReason> {
         let device = self.device_ptr();
         // SAFETY: By the type invariant; the device lives while packet handlers run.
         if !unsafe { sys::yard_skb_prepare_forward(self.0.as_ptr(), device) } {
@@ -208,7 +214,7 @@ impl SkBuff {
     }
 
     /// Takes away a link-layer header that the data begin with. `false` if there is none.
-    pub fn pull_link_header(&mut self) -> bool {
+    pub(crate) fn pull_link_header(&mut self) -> bool {
         // SAFETY: By the type invariant.
         unsafe {
             !sys::skb_pull(self.0.as_ptr(), ETHERNET_HEADER).is_null()
@@ -217,12 +223,12 @@ impl SkBuff {
     }
 
     /// Whether it is IPv4 by what the sender says.
-    pub fn is_ipv4(&self) -> bool {
+    pub(crate) fn is_ipv4(&self) -> bool {
         self.headers().protocol == (sys::ETH_P_IP as u16).to_be()
     }
 
     /// Frees it, telling the kernel's own drop monitor why.
-    pub fn discard(self, reason: DropReason) {
+    pub(crate) fn discard(self, reason: DropReason) {
         // SAFETY: The packet is ours to free.
         unsafe {
             sys::sk_skb_reason_drop(

@@ -22,7 +22,10 @@ impl Packet for SkBuff {
     #[inline]
     fn peek(&mut self, len: usize) -> Option<&[u8]> {
         let raw = self.raw();
-        let (total, linear) = (raw.len as usize, raw.len.wrapping_sub(raw.data_len) as usize);
+        let (total, linear) = (
+            raw.len as usize,
+            raw.len.wrapping_sub(raw.data_len) as usize,
+        );
         if len > linear {
             if len > total {
                 return None;

@@ -10,8 +10,7 @@
 use ::core::{
     ffi::CStr,
     sync::atomic::{
-        AtomicBool,
-        AtomicU32,
+        AtomicBool, AtomicU32,
         Ordering::{
             AcqRel,
             Relaxed,

@@ -83,7 +83,7 @@ pub(crate) struct Switch {
     #[pin]
     pub(crate) claims: Mutex<KVec<Claim>>,
     #[pin]
-    collector: Mutex<Option<Thread>>,
+    pub(crate) collector: Mutex<Option<Thread>>,
 }
 
 impl Switch {

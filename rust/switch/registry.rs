@@ -41,9 +41,7 @@ pub(crate) fn of_or_new(net: &Namespace) -> Result<Arc<Switch>> {
         return Ok(switch.clone());
     }
     switches.reserve(1, GFP_KERNEL)?;
-    let limit = u32::try_from(crate::module_parameters::connection_limit.value())
-        .unwrap_or(u32::MAX)
-        .max(1);
+    let limit = crate::module_parameters::connection_limit.value().max(1);
     let switch = Switch::new(net, limit)?;
     switches.push(switch.clone(), GFP_KERNEL)?;
     Ok(switch)
@@ -65,7 +63,9 @@ impl Exit for Ends {
 }
 
 /// While this exists there can be switches; dropping it ends them all.
-pub(crate) struct Lifetime(#[expect(dead_code, reason = "held for its drop")] ExitRegistration<Ends>);
+pub(crate) struct Lifetime(
+    #[expect(dead_code, reason = "held for its drop")] ExitRegistration<Ends>,
+);
 
 impl Lifetime {
     /// Begins with the switch of the initial namespace. Sleeps.

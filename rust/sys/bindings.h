@@ -110,6 +110,7 @@
 
 // --- threads
 // allow function kthread_.*
+// allow function set_cpus_allowed_ptr
 // allow function wake_up_process
 // allow function schedule_timeout.*
 // allow var jiffies

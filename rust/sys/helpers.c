@@ -5,6 +5,7 @@
 #include <linux/etherdevice.h>
 #include <linux/filter.h>
 #include <linux/netdevice.h>
+#include <linux/netpoll.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched/task.h>
 #include <linux/skbuff.h>
@@ -42,11 +43,14 @@ static void yard_gro_flush(struct gro_node *gro)
 int yard_napi_poll(struct napi_struct *napi, int budget)
 {
 	struct bpf_net_context __bpf_net_ctx, *bpf_net_ctx;
+	void *netpoll;
 	int work;
 
 	local_bh_disable();
 	bpf_net_ctx = bpf_net_ctx_set(&__bpf_net_ctx);
+	netpoll = netpoll_poll_lock(napi);
 	work = napi->poll(napi, budget);
+	netpoll_poll_unlock(netpoll);
 	yard_gro_flush(&napi->gro);
 	bpf_net_ctx_clear(bpf_net_ctx);
 	local_bh_enable();

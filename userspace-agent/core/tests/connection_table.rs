@@ -61,6 +61,10 @@ fn reply(table: &Table, wanted: &Connection) -> Option<Found> {
     )
 }
 
+fn touch(table: &Table, found: &Found, now: u32, next: impl Fn(State) -> State) {
+    table.touch(found.handle, found.connection.state, now, next);
+}
+
 fn made(table: &Table, connection: &Connection) -> Handle {
     match table.insert(connection) {
         Insertion::Made(handle) => handle,
@@ -134,7 +138,7 @@ fn an_old_handle_does_nothing() {
     let second = connection(4, 3, 4);
     let newer = made(&table, &second);
     assert_eq!(handle.index, newer.index);
-    table.touch(&stale, 0, |_| State::Closed);
+    touch(&table, &stale, 0, |_| State::Closed);
     assert_eq!(table.remove(handle), None);
     assert_eq!(
         forward(&table, &second).expect("inserted").connection,
@@ -284,8 +288,8 @@ fn touching() {
     let wanted = connection(2, 3, 4);
     made(&table, &wanted);
     let found = forward(&table, &wanted).expect("inserted");
-    table.touch(&found, 10, |state| state);
-    table.touch(&found, 20, |_| State::Established);
+    touch(&table, &found, 10, |state| state);
+    touch(&table, &found, 20, |_| State::Established);
     let newer = forward(&table, &wanted).expect("inserted");
     assert_eq!(newer.handle, found.handle);
     assert_eq!(
@@ -293,7 +297,7 @@ fn touching() {
         (20, State::Established)
     );
     // The snapshot of an overtaken CPU: the step is taken from where the other one has got.
-    table.touch(&found, 30, |state| match state {
+    touch(&table, &found, 30, |state| match state {
         State::SynReceived => State::FinClient,
         State::Established => State::FinDestination,
         other => panic!("{other:?}"),
@@ -355,7 +359,7 @@ fn equals_a_map() {
                 13..17 => {
                     if let (Some(found), Some(known)) = (found, known) {
                         let state = State::from_value(1 + random.below(7) as u8);
-                        table.touch(&found, now, |_| state);
+                        touch(&table, &found, now, |_| state);
                         model.insert(
                             (client, service),
                             Connection {
@@ -482,7 +486,7 @@ fn threads() {
                             reply(table, &stays)
                         };
                         let found = found.expect("a connection that stays was missed");
-                        table.touch(&found, now, |state| state);
+                        touch(table, &found, now, |state| state);
 
                         let (client, service) = (random.below(CLIENTS), random.below(3));
                         let wanted = connection(client, service, service);
@@ -508,8 +512,8 @@ fn threads() {
                                             removed.fetch_add(1, Ordering::Relaxed);
                                         }
                                     }
-                                    1 => table.touch(&found, now, |_| State::Closed),
-                                    _ => table.touch(&found, now, |state| state),
+                                    1 => touch(table, &found, now, |_| State::Closed),
+                                    _ => touch(table, &found, now, |state| state),
                                 }
                             }
                             None => match table.insert(&Connection {
