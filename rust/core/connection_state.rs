@@ -13,7 +13,7 @@ pub const LONGEST_TIMEOUT: u32 = 86_400 * SECOND;
 /// Netlink's `connection-state` knows one `fin-wait`; here it is told apart who sent FIN, since
 /// a repeated FIN of the same side must not be taken for the other's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(u32)]
 pub enum ConnectionState {
     /// Nothing is known.
     None,
@@ -34,9 +34,9 @@ pub enum ConnectionState {
 }
 
 impl ConnectionState {
-    /// The state with this value of `self as u8`; `None` for others.
+    /// The state with this value of `self as u32`; `None` for others.
     #[inline(always)]
-    pub const fn from_value(value: u8) -> Self {
+    pub const fn from_value(value: u32) -> Self {
         match value {
             1 => Self::SynReceived,
             2 => Self::Established,

@@ -277,7 +277,7 @@ const fn state_word(sequence: u32, state: ConnectionState) -> u64 {
 /// The state in such a word.
 #[inline(always)]
 fn state_of(word: u64) -> ConnectionState {
-    ConnectionState::from_value((word & 0xff) as u8)
+    ConnectionState::from_value((word & 0xffff_ffff) as u32)
 }
 
 /// Where the slots are. They are given piece by piece and never taken back, so that an index

@@ -62,21 +62,13 @@ where
     B: Deref<Target = [Bucket]>,
     S: Slots,
 {
-    let segment = match Reading::of(packet) {
-        Reading::Whole(segment) => segment,
-        other => return context.unusual(other),
-    };
-    if let Some(found) = context.find(Direction::Forward, &segment) {
-        if segment.flags.opens() && found.state.is_ending() {
-            // The client uses its port again.
-            return context.unknown(packet, &segment, Some(found.handle));
-        }
-        return context.forward(packet, &segment, Direction::Forward, &found);
+    // Two ways through the same functions: compiled for a header of fixed length, the usual one
+    // keeps what it has read in registers.
+    match Reading::of_usual(packet) {
+        Some(Reading::Whole(segment)) => context.decide(packet, &segment),
+        Some(other) => context.unusual(other),
+        None => context.filter_long(packet),
     }
-    if let Some(found) = context.find(Direction::Reply, &segment) {
-        return context.forward(packet, &segment, Direction::Reply, &found);
-    }
-    context.unknown(packet, &segment, None)
 }
 
 impl<C, B, S> Context<'_, C, B, S>
@@ -85,6 +77,32 @@ where
     B: Deref<Target = [Bucket]>,
     S: Slots,
 {
+    /// What becomes of a packet with IP options, or of what is no packet at all.
+    #[cold]
+    #[inline(never)]
+    fn filter_long<P: Packet>(&self, packet: &mut P) -> Verdict {
+        match Reading::of(packet) {
+            Reading::Whole(segment) => self.decide(packet, &segment),
+            other => self.unusual(other),
+        }
+    }
+
+    /// What becomes of a whole packet with sound headers.
+    #[inline(always)]
+    fn decide<P: Packet>(&self, packet: &mut P, segment: &Segment) -> Verdict {
+        if let Some(found) = self.find(Direction::Forward, segment) {
+            if segment.flags.opens() && found.state.is_ending() {
+                // The client uses its port again.
+                return self.unknown(packet, segment, Some(found.handle));
+            }
+            return self.forward(packet, segment, Direction::Forward, &found);
+        }
+        if let Some(found) = self.find(Direction::Reply, segment) {
+            return self.forward(packet, segment, Direction::Reply, &found);
+        }
+        self.unknown(packet, segment, None)
+    }
+
     /// The connection that a packet belongs to if it goes this way.
     #[inline(always)]
     fn find(&self, direction: Direction, segment: &Segment) -> Option<Hit> {

@@ -62,32 +62,29 @@ pub enum Reading {
 }
 
 impl Reading {
-    /// Reads a packet's headers.
+    /// Reads a packet's headers if the IP header has no options, as nearly all of them; else
+    /// `None`, and [`Self::of`] tells more.
     #[inline(always)]
-    pub fn of<P: Packet>(packet: &mut P) -> Self {
+    pub fn of_usual<P: Packet>(packet: &mut P) -> Option<Self> {
         let len = packet.len();
-        // Enough for both headers unless the IP header has options.
-        let usual = ipv4::HEADER_LENGTH + tcp::HEADER_LENGTH;
-        match packet.peek(len.min(usual)) {
+        let both = ipv4::HEADER_LENGTH + tcp::HEADER_LENGTH;
+        match packet.peek(len.min(both)) {
             Some(bytes) if bytes.first().is_some_and(|first| *first == ipv4::USUAL) => {
-                Self::parse(bytes, len, ipv4::HEADER_LENGTH)
+                Some(Self::parse(bytes, len, ipv4::HEADER_LENGTH))
             }
-            Some(_) => Self::of_long(packet),
-            None => Self::NoMemory,
+            _ => None,
         }
     }
 
-    /// Reads the headers of a packet with IP options, or of what is none.
-    #[cold]
-    #[inline(never)]
-    fn of_long<P: Packet>(packet: &mut P) -> Self {
+    /// Reads a packet's headers.
+    pub fn of<P: Packet>(packet: &mut P) -> Self {
         let len = packet.len();
-        let header_length = match packet.peek(len.min(1)) {
-            Some(bytes) => bytes
-                .first()
-                .map_or(0, |first| ipv4::announced_length(*first)),
-            None => return Self::NoMemory,
+        let Some(bytes) = packet.peek(len.min(1)) else {
+            return Self::NoMemory;
         };
+        let header_length = bytes
+            .first()
+            .map_or(0, |first| ipv4::announced_length(*first));
         match packet.peek(len.min(header_length.wrapping_add(tcp::HEADER_LENGTH))) {
             Some(bytes) => Self::parse(bytes, len, header_length),
             None => Self::NoMemory,

@@ -84,8 +84,8 @@ fn find(dev: &NetDevice, queue: u32, _guard: &rcu::Guard) -> Option<NonNull<sys:
         count = count.wrapping_add(1);
         if total.wrapping_sub(count) == queue {
             // SAFETY: Every entry of `napi_list` is the `dev_list` of a `napi_struct`.
-            found =
-                NonNull::new(unsafe { kernel::container_of!(entry, sys::napi_struct, dev_list) });
+            let napi = unsafe { kernel::container_of!(entry, sys::napi_struct, dev_list) };
+            found = NonNull::new(napi);
         }
         // SAFETY: As for the head.
         entry = unsafe { (&raw const (*entry).next).read_volatile() };

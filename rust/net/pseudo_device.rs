@@ -139,12 +139,12 @@ unsafe extern "C" fn poll<T: Driver>(napi: *mut sys::napi_struct, budget: c_int)
             sys::netif_receive_skb(packet.into_raw());
         }
     }
-    // SAFETY: We are the poll function of `napi`.
-    if work < budget
-        && unsafe { sys::napi_complete_done(napi, work) }
-        && driver.rearm(receiver.index)
-    {
-        schedule(napi);
+    if work < budget {
+        // SAFETY: We are the poll function of `napi`.
+        let complete = unsafe { sys::napi_complete_done(napi, work) };
+        if complete && driver.rearm(receiver.index) {
+            schedule(napi);
+        }
     }
     work
 }

@@ -358,7 +358,7 @@ fn equals_a_map() {
                 }
                 13..17 => {
                     if let (Some(found), Some(known)) = (found, known) {
-                        let state = State::from_value(1 + random.below(7) as u8);
+                        let state = State::from_value(1 + random.below(7));
                         touch(&table, &found, now, |_| state);
                         model.insert(
                             (client, service),

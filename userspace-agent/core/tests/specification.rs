@@ -60,7 +60,7 @@ fn connection_states() {
     let mut seen = vec![false; names.len()];
     for value in 0..8 {
         let state = ConnectionState::from_value(value);
-        assert_eq!(state as u8, value);
+        assert_eq!(state as u32, value);
         assert_eq!(state.name(), names[state.netlink() as usize]);
         seen[state.netlink() as usize] = true;
     }

@@ -1,0 +1,608 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""
+Every operation of the family, by the kernel's own client and our specification; then
+requests of every wrong shape, which are refused with a reason and a pointer to what is
+wrong, and change nothing.
+
+    network name space "yard"
+        claim0 --[veth]-- claim1
+        yard0
+"""
+
+import copy
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))
+sys.path.append(str(HERE / "lib"))
+
+# pylint: disable=wrong-import-position
+from net.lib.py import NetNS, NetNSEnter, NlError, YnlFamily  # noqa: E402
+from net.lib.py import ksft_run, ksft_exit, ksft_eq, ksft_true, ksft_in, ksft_variants  # noqa: E402
+from net.lib.py import KsftNamedVariant, ksft_pr  # noqa: E402
+import genetlink as nl  # noqa: E402
+
+SPEC = HERE.parent / "net/lib/specs/switchyard.yaml"
+MODULE = os.environ.get("SWITCHYARD_MODULE", str(HERE / "switchyard.ko"))
+KEY = {"protocol": 6, "address": "10.0.0.1", "port": 80}
+OTHER = {"protocol": 17, "address": "10.0.0.9", "port": 53}
+DEVICE = "claim0"
+
+
+class Yard:
+    """The client, a socket for messages made by hand, and the specification."""
+
+    def __init__(self):
+        self.ynl = YnlFamily(str(SPEC), schema="")
+        self.family = self.ynl.nlproto.family_id
+        self.sock = nl.open_socket()
+
+    def generation(self):
+        """Counts the configurations there have been."""
+        return self.ynl.do("switch-get", {})["generation"]
+
+    def state(self):
+        """All that a request can change."""
+        return (
+            self.generation(),
+            self.ynl.dump("service-get", {}),
+            self.ynl.dump("destination-get", {}),
+            len(self.ynl.dump("claim-get", {})),
+        )
+
+    def flush(self):
+        """An empty configuration."""
+        self.ynl.do("apply", {"change": [{"kind": "flush"}]})
+
+    def encode(self, space, values):
+        """The attributes that `values` are of in attribute set `space`."""
+        result = []
+        for name, value in values.items():
+            spec = self.ynl.attr_sets[space][name]
+            for one in value if spec.is_multi and isinstance(value, list) else [value]:
+                if spec["type"] == "nest":
+                    result.append(nl.nest(spec.value, self.encode(spec["nested-attributes"], one)))
+                else:
+                    # pylint: disable=protected-access
+                    packed = self.ynl._add_attr(space, name, one, None)
+                    length = struct.unpack_from("H", packed)[0]
+                    result.append(nl.attr(spec.value, packed[4:length]))
+        return result
+
+    def ask(self, operation, attributes, **kwargs):
+        """What the kernel answers to a request made by hand."""
+        command = self.ynl.ops[operation].req_value
+        return nl.ask(self.sock, self.family, command, attributes, **kwargs)
+
+
+def with_service(yard):
+    """Configuration of one service with one destination."""
+    yard.flush()
+    yard.ynl.do("service-add", KEY)
+    yard.ynl.do("destination-add", {"service": KEY, "address": "10.1.0.1", "port": 8080})
+
+
+def every_operation(yard):
+    """Each operation does what it is for."""
+    ynl = yard.ynl
+    yard.flush()
+    begin = yard.generation()
+    ynl.do("service-add", {**KEY, "scheduler": "rr", "timeout": 60})
+    got = ynl.do("service-get", KEY)
+    ksft_eq({k: got[k] for k in ("protocol", "address", "port", "scheduler", "timeout", "destinations")},
+            {**KEY, "scheduler": "rr", "timeout": 60, "destinations": 0})
+    ynl.do("service-set", {**KEY, "timeout": 120})
+    got = ynl.do("service-get", KEY)
+    ksft_eq((got["timeout"], got["scheduler"]), (120, "rr"), "only what is given changes")
+    ynl.do("service-add", OTHER)
+    ksft_eq([s["port"] for s in ynl.dump("service-get", {})], [80, 53])
+
+    ynl.do("destination-add", {"service": KEY, "address": "10.1.0.1", "port": 8080, "weight": 7})
+    ynl.do("destination-add", {"service": KEY, "address": "10.1.0.2"})
+    ynl.do("destination-add", {"service": OTHER, "address": "10.1.0.3"})
+    first = {"service": KEY, "address": "10.1.0.1", "port": 8080}
+    got = ynl.do("destination-get", first)
+    ksft_eq((got["service"], got["weight"], got["forwarding"], got["active-connections"]),
+            (KEY, 7, "nat", 0))
+    ynl.do("destination-set", {**first, "weight": 9})
+    ksft_eq(ynl.do("destination-get", first)["weight"], 9)
+    ksft_eq([(d["address"], d["port"]) for d in ynl.dump("destination-get", {})],
+            [("10.1.0.1", 8080), ("10.1.0.2", 80), ("10.1.0.3", 53)])
+    ksft_eq([d["address"] for d in ynl.dump("destination-get", {"service": OTHER})], ["10.1.0.3"])
+    ksft_eq(ynl.do("service-get", KEY)["destinations"], 2)
+    ynl.do("destination-del", first)
+    ksft_eq(ynl.do("service-get", KEY)["destinations"], 1)
+
+    ynl.do("apply", {"change": [
+        {"kind": "set", "service": {**KEY, "scheduler": "maglev"}},
+        {"kind": "add", "destination": {"service": KEY, "address": "10.1.0.4", "weight": 0}},
+        {"kind": "del", "service": OTHER},
+        {"kind": "set", "destination": {"service": KEY, "address": "10.1.0.2", "weight": 3}},
+        {"kind": "del", "destination": {"service": KEY, "address": "10.1.0.4"}},
+    ]})
+    ksft_eq([(d["address"], d["weight"]) for d in ynl.dump("destination-get", {})], [("10.1.0.2", 3)])
+    at_a_glance = ynl.do("switch-get", {})
+    ksft_eq((at_a_glance["services"], at_a_glance["destinations"]), (1, 1))
+    ksft_eq(at_a_glance["generation"], begin + 9, "one generation for each change")
+    ksft_true(at_a_glance["yard-ifindex"] > 0)
+    ynl.do("service-del", KEY)
+    ksft_eq(ynl.dump("service-get", {}), [])
+    ksft_eq(ynl.dump("destination-get", {}), [])
+
+    ynl.do("claim-add", {"ifname": DEVICE, "queue": [0], "cpu": [1], "policy": "adaptive",
+                         "idle-timeout": 5000})
+    claim = ynl.dump("claim-get", {})
+    ksft_eq([(c["ifname"], c["queue"], c["cpu"], c["policy"], c["idle-timeout"]) for c in claim],
+            [(DEVICE, [0], [1], "adaptive", 5000)])
+    cpus = ynl.dump("cpu-get", {})
+    ksft_eq([(c["cpu"], c.get("queues")) for c in cpus if c.get("switching")], [([1], 1)]
+            if isinstance(cpus[0]["cpu"], list) else [(1, 1)])
+    ksft_eq(len(cpus), os.cpu_count())
+    ksft_eq(len(cpus[0]["drop"]), len(ynl.consts["drop-reason"].entries))
+    ynl.do("claim-del", {"ifindex": claim[0]["ifindex"]})
+    ksft_eq(ynl.dump("claim-get", {}), [])
+    ksft_eq(ynl.dump("connection-get", {}), [])
+    ksft_eq(ynl.dump("connection-get", {"protocol": 6, "service-address": "10.0.0.1",
+                                        "service-port": 80}), [])
+
+
+# The kernel's dump of policies leaves out integers in network byte order, and tells the
+# longest length of a binary attribute only if there is a shortest one, too.
+def expected_policy(yard, space, names):
+    """What the kernel should tell of the attributes `names` of attribute set `space`."""
+    result = {}
+    for name in names:
+        spec = yard.ynl.attr_sets[space][name]
+        checks = spec.yaml.get("checks", {})
+        kind = spec["type"]
+        if spec.yaml.get("byte-order") == "big-endian":
+            continue
+        if kind == "nest":
+            inner = spec["nested-attributes"]
+            policy = expected_policy(yard, inner, yard.ynl.attr_sets[inner].attrs)
+            result[name] = {"type": "nested", "policy": policy}
+        elif kind == "string":
+            result[name] = {"type": "nul-string", "max-length": checks["max-len"]}
+        elif kind == "binary":
+            result[name] = {"type": "binary"}
+        else:
+            largest = (1 << int(kind[1:])) - 1
+            if "enum" in spec.yaml:
+                largest = max(yard.ynl.consts[spec["enum"]].entries_by_val)
+            result[name] = {"type": kind, "min-value": checks.get("min", 0),
+                            "max-value": checks.get("max", largest)}
+    return result
+
+
+def policy_of_the_specification(yard):
+    """The kernel checks what the specification says, for every operation."""
+    seen = 0
+    for name, operation in yard.ynl.ops.items():
+        for mode in ("do", "dump"):
+            if mode not in operation.yaml:
+                continue
+            request = operation.yaml[mode].get("request", {}).get("attributes", [])
+            policy = yard.ynl.get_policy(name, mode)
+            wanted = expected_policy(yard, operation.attr_set.name, request)
+            ksft_eq(policy.to_dict() if policy else {}, wanted, f"{name} {mode}")
+            seen += 1
+    ksft_eq(seen, 19, "requests that there are")
+
+
+# A good request for each operation, and which of its attributes cannot be left out.
+CHANGES = [
+    {"kind": "add", "service": {**OTHER, "scheduler": "rr", "timeout": 9}},
+    {"kind": "add", "destination": {"service": KEY, "address": "10.1.0.8", "port": 80, "weight": 2,
+                                    "forwarding": "nat"}},
+]
+TARGET = {"service": KEY, "address": "10.1.0.1", "port": 8080}
+SERVICE = ("protocol", "address", "port")
+DESTINATION = ("service", "address", "service.protocol", "service.address", "service.port")
+GOOD = [
+    ("service-get", False, KEY, SERVICE),
+    ("service-add", False, {**OTHER, "scheduler": "rr", "timeout": 9}, SERVICE),
+    ("service-set", False, {**KEY, "scheduler": "rr", "timeout": 9}, SERVICE),
+    ("service-del", False, KEY, SERVICE),
+    ("destination-get", False, TARGET, DESTINATION),
+    ("destination-get", True, {"service": KEY},
+     ("service.protocol", "service.address", "service.port")),
+    ("destination-add", False, {**TARGET, "port": 81, "weight": 3, "forwarding": "nat"}, DESTINATION),
+    ("destination-set", False, {**TARGET, "weight": 3, "forwarding": "nat"}, DESTINATION),
+    ("destination-del", False, TARGET, DESTINATION),
+    ("apply", False, {"change": CHANGES},
+     ("change", "change.kind", "change.service.protocol", "change.service.address",
+      "change.service.port", "change.destination.service", "change.destination.address",
+      "change.destination.service.port")),
+    ("claim-add", False, {"ifname": DEVICE, "queue": [0], "cpu": [1], "policy": "adaptive",
+                          "idle-timeout": 7}, ("ifname",)),
+    ("claim-del", False, {"ifname": DEVICE}, ("ifname",)),
+    ("connection-get", True, {"protocol": 6, "service-address": "10.0.0.1", "service-port": 80}, ()),
+]
+
+
+def walk(yard, space, attributes, path=()):
+    """(list, place, specification, path of names) of each attribute, outer ones first."""
+    for place, one in enumerate(attributes):
+        spec = yard.ynl.attr_sets[space].attrs_by_val[one.number]
+        names = path + (spec.name,)
+        yield attributes, place, spec, names
+        if spec["type"] == "nest":
+            yield from walk(yard, spec["nested-attributes"], one.value, names)
+
+
+def wrong_values(yard, spec):
+    """(what is wrong, bytes) for an attribute of this kind."""
+    kind, checks = spec["type"], spec.yaml.get("checks", {})
+    if kind == "binary":
+        yield "empty", b""
+        yield "too short", bytes([10, 0, 0])
+        yield "too long by one", bytes([10, 0, 0, 1, 0])
+        yield "of IPv6", bytes(16)
+        yield "too long for any", bytes(17)
+        if spec.name == "address":
+            yield "of no host", bytes(4)
+            yield "multicast", bytes([224, 0, 0, 1])
+            yield "broadcast", bytes([255] * 4)
+    elif kind == "string":
+        yield "empty", b""
+        yield "without an end", b"claim0"
+        yield "too long", b"x" * 16 + b"\0"
+        yield "unknown", b"absent0\0"
+    else:
+        size = int(kind[1:]) // 8
+        yield "empty", b""
+        yield "too long", bytes(size) + b"\0"
+        if size > 1:
+            yield "too short", bytes(size - 1)
+        if spec.name in ("port", "service-port"):
+            yield "zero", bytes(2)
+        if spec.name == "protocol":
+            yield "unknown", nl.u8(132)
+        if "enum" in spec.yaml:
+            yield "above the last", nl.u32(1 + max(yard.ynl.consts[spec["enum"]].entries_by_val))
+            yield "far above the last", nl.u32(0xFFFFFFFF)
+        if "max" in checks:
+            yield "above the largest", nl.u32(checks["max"] + 1)
+        if "min" in checks:
+            yield "below the least", nl.u32(checks["min"] - 1)
+        if spec.name == "queue":
+            yield "not there", nl.u32(4096)
+        if spec.name == "cpu":
+            yield "not there", nl.u32(4096)
+
+
+def check_refused(answer, what, offset=None, missing=None):
+    """The kernel refused, said why and, if asked for, where or what is missing."""
+    if not answer.error:
+        ksft_eq("accepted", "refused", what)
+        return
+    ksft_true(answer.message, f"{what}: no message with {nl.name(answer.error)}")
+    if offset is not None:
+        ksft_eq(answer.offset, offset, f"{what}: points elsewhere ({answer.message})")
+    if missing is not None:
+        ksft_eq((answer.missing, answer.nest), missing, f"{what}: lacks something else")
+
+
+def wrong_requests(yard, operation, dump, values, required):
+    """Each way in which a request can be wrong, one at a time."""
+    with_service(yard)
+    if operation == "claim-del":
+        yard.ynl.do("claim-add", {"ifname": DEVICE})
+    space = yard.ynl.ops[operation].attr_set.name
+    good = yard.encode(space, values)
+    before = yard.state()
+    count = 0
+
+    def again():
+        tree = copy.deepcopy(good)
+        return tree, list(walk(yard, space, tree))
+
+    for index, (_, _, spec, path) in enumerate(list(walk(yard, space, good))):
+        label = f"{operation} {'.'.join(path)}"
+        # Left out.
+        if ".".join(path) in required:
+            tree, places = again()
+            holder, place = places[index][:2]
+            outer = None
+            for candidate in places:
+                one = candidate[0][candidate[1]]
+                if one.value is holder:
+                    outer = one
+            del holder[place]
+            if path == ("change",):
+                tree.clear()
+            answer = yard.ask(operation, tree, dump=dump)
+            wanted = spec.value, outer.offset if outer else None
+            # A change of a batch is pointed at as a whole.
+            check_refused(answer, f"{label} missing", missing=wanted)
+            count += 1
+        # Of a wrong value.
+        if spec["type"] != "nest":
+            for what, value in wrong_values(yard, spec):
+                if operation == "claim-del" and path == ("ifname",) and what == "unknown":
+                    continue
+                tree, places = again()
+                holder, place = places[index][:2]
+                holder[place].value = value
+                answer = yard.ask(operation, tree, dump=dump)
+                # The module points at the change of a batch as a whole, as its
+                # repetitions could not be told apart otherwise; the kernel's own
+                # checks, made first, at the attribute itself.
+                at = {holder[place].offset}
+                if operation == "apply":
+                    at |= {one.offset for one in tree}
+                check_refused(answer, f"{label} {what}")
+                ksft_in(answer.offset, at, f"{label} {what}: {answer.message}")
+                if what == "of IPv6":
+                    ksft_in("IPv4", answer.message, label)
+                    ksft_eq(nl.name(answer.error), "EAFNOSUPPORT", label)
+                count += 1
+        else:
+            # A nest that does not say it is one, and one of nonsense.
+            tree, places = again()
+            holder, place = places[index][:2]
+            holder[place].flags = 0
+            check_refused(yard.ask(operation, tree, dump=dump), f"{label} not a nest",
+                          offset=holder[place].offset)
+            tree, places = again()
+            holder, place = places[index][:2]
+            holder[place].value = b"\2\0\1\0" + bytes(5)
+            check_refused(yard.ask(operation, tree, dump=dump), f"{label} of nonsense")
+            tree, places = again()
+            holder, place = places[index][:2]
+            holder[place].value = []
+            check_refused(yard.ask(operation, tree, dump=dump), f"{label} empty")
+            tree, places = again()
+            holder, place = places[index][:2]
+            extra = nl.attr(1000, nl.u32(0))
+            holder[place].value.append(extra)
+            check_refused(yard.ask(operation, tree, dump=dump), f"{label} with an unknown one",
+                          offset=extra.offset)
+            count += 4
+    # Attributes that do not belong here, and ends that are none.
+    for number in (0, 200, 0x3FFF):
+        tree, _ = again()
+        extra = nl.attr(number, nl.u32(0))
+        tree.append(extra)
+        check_refused(yard.ask(operation, tree, dump=dump), f"{operation} with attribute {number}",
+                      offset=extra.offset)
+        count += 1
+    for what, tail in (("a bit too much", b"\1\2\3"), ("an attribute cut short", b"\40\0\1\0ab"),
+                       ("an attribute of length 1", b"\1\0\1\0")):
+        tree, _ = again()
+        check_refused(yard.ask(operation, tree, dump=dump, tail=tail), f"{operation} with {what}")
+        count += 1
+    ksft_eq(yard.state(), before, "something was changed")
+    ksft_pr(f"{count} requests refused")
+    ksft_true(count >= 8)
+    # And without any mutation it is good.
+    ksft_eq(yard.ask(operation, copy.deepcopy(good), dump=dump).error, 0, "the good request")
+    if operation == "claim-add":
+        yard.ynl.do("claim-del", {"ifname": DEVICE})
+
+
+@ksft_variants([KsftNamedVariant(f"{name}_{'dump' if dump else 'do'}", name, dump, values, required)
+                for name, dump, values, required in GOOD])
+def wrong(yard, operation, dump, values, required):
+    """See wrong_requests."""
+    wrong_requests(yard, operation, dump, values, required)
+
+
+def no_attributes_where_none_belong(yard):
+    """Requests without attributes take none."""
+    for operation, dump in (("switch-get", False), ("service-get", True), ("claim-get", True),
+                            ("cpu-get", True)):
+        extra = nl.attr(1, nl.u32(1))
+        check_refused(yard.ask(operation, [extra], dump=dump), operation, offset=extra.offset)
+
+
+def conflicts(yard):
+    """What contradicts the configuration or itself is refused by its own error."""
+    with_service(yard)
+    target = {"service": KEY, "address": "10.1.0.1", "port": 8080}
+    absent = {**KEY, "port": 81}
+    cases = [
+        ("service-add", KEY, "EEXIST", ".address", "already"),
+        ("service-set", absent, "ENOENT", ".address", "no such service"),
+        ("service-del", absent, "ENOENT", ".address", "no such service"),
+        ("service-get", absent, "ENOENT", ".address", "no such service"),
+        ("destination-add", target, "EEXIST", ".address", "already"),
+        ("destination-add", {"service": KEY, "address": KEY["address"]}, "EINVAL", ".address", "its own"),
+        ("destination-add", {**target, "service": absent}, "ENOENT", ".service", "no such service"),
+        ("destination-set", {**target, "port": 1}, "ENOENT", ".address", "no such destination"),
+        ("destination-del", {**target, "port": 1}, "ENOENT", ".address", "no such destination"),
+        ("destination-get", {**target, "port": 1}, "ENOENT", ".address", "no such destination"),
+        ("claim-add", {"ifname": "lo"}, "EOPNOTSUPP", ".ifname", "Ethernet"),
+        ("claim-add", {"ifname": DEVICE, "policy": "busy"}, "EINVAL", ".policy", "CPU"),
+        ("claim-add", {"ifname": DEVICE, "policy": "interrupt", "cpu": [1]}, "EINVAL", ".policy", "no CPU"),
+        ("claim-add", {"ifname": "absent0"}, "ENODEV", ".ifname", "no such device"),
+        ("claim-add", {"ifindex": 99999}, "ENODEV", ".ifindex", "no such device"),
+        ("claim-add", {"ifindex": 1, "ifname": "lo"}, "EINVAL", ".ifname", "not both"),
+        ("claim-del", {"ifname": DEVICE}, "ENOENT", ".ifname", "not claimed"),
+        ("apply", {"change": [{"kind": "flush", "destination": target}]}, "EINVAL", ".change", "flush"),
+        ("apply", {"change": [{"kind": "add", "service": OTHER, "destination": target}]},
+         "EINVAL", ".change", "not both"),
+        ("apply", {"change": [{"kind": "add", "service": OTHER}, {"kind": "add", "service": OTHER}]},
+         "EEXIST", ".change", "already"),
+    ]
+    before = yard.state()
+    for operation, values, error, where, words in cases:
+        what = f"{operation} {values}"
+        try:
+            yard.ynl.do(operation, values)
+            ksft_eq("accepted", "refused", what)
+        except NlError as refusal:
+            extack = refusal.nl_msg.extack or {}
+            ksft_eq(nl.name(refusal.error), error, what)
+            ksft_eq(extack.get("bad-attr"), where, what)
+            ksft_in(words, extack.get("msg", ""), what)
+    ksft_eq(yard.state(), before, "something was changed")
+
+
+def cut_messages(yard):
+    """Messages that end too early are answered with an error or not at all."""
+    good = nl.message(yard.family, yard.ynl.ops["service-add"].req_value,
+                      yard.encode("service", OTHER))
+    before = yard.state()
+    for length in range(len(good)):
+        # The whole datagram, of which the header tells less; then less of a datagram.
+        yard.sock.send(struct.pack("I", length) + good[4:])
+        yard.sock.send(good[:length]) if length else None  # pylint: disable=expression-not-assigned
+    # Whatever was answered is an error, and then the socket works.
+    yard.sock.setblocking(False)
+    refused = 0
+    try:
+        while True:
+            ksft_true(nl.answer(yard.sock).error, "a cut message was accepted")
+            refused += 1
+    except BlockingIOError:
+        pass
+    yard.sock.settimeout(10)
+    ksft_true(refused > 10, "the cut messages were not looked at")
+    ksft_eq(yard.state(), before, "something was changed")
+    ksft_eq(yard.ask("switch-get", []).error, 0)
+
+
+def services(count, timeout=0):
+    """So many services for a batch."""
+    return [{"kind": "add", "service": {"protocol": 6, "address": f"10.2.{i >> 8}.{i & 255}",
+                                        "port": 80, "timeout": timeout}}
+            for i in range(1, count + 1)]
+
+
+def destinations(count):
+    """So many destinations of one service for a batch."""
+    return [{"kind": "add", "destination": {"service": KEY, "address": f"10.3.{i >> 8}.{i & 255}"}}
+            for i in range(1, count + 1)]
+
+
+@ksft_variants([
+    KsftNamedVariant("services", services, "service-get"),
+    KsftNamedVariant("destinations", destinations, "destination-get"),
+])
+def large_batch(yard, make, listing):
+    """A thousand changes are made at once, or none of them."""
+    yard.flush()
+    yard.ynl.do("service-add", KEY)
+    before = yard.state()
+    batch = make(1000)
+    for place in (0, 500, 999):
+        bad = copy.deepcopy(batch)
+        bad[place] = {"kind": "del", "service": OTHER}
+        tree = yard.encode("apply", {"change": bad})
+        answer = yard.ask("apply", tree)
+        check_refused(answer, f"change {place} is wrong", offset=tree[place].offset)
+        ksft_eq(yard.state(), before, "half a batch was made")
+    generation = yard.generation()
+    yard.ynl.do("apply", {"change": batch})
+    ksft_eq(yard.generation(), generation + 1)
+    told = yard.ynl.dump(listing, {})
+    addresses = {one["address"] for one in told} - {KEY["address"]}
+    ksft_eq(len(addresses), 1000, "each is told of once")
+    ksft_true(len(told) in (1000, 1001))
+    yard.flush()
+    ksft_eq(yard.ynl.dump(listing, {}), [])
+
+
+def fork(work, *args):
+    """Runs `work` in a child and returns its process id."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            work(*args)
+            status = 0
+        finally:
+            os._exit(status)
+    return pid
+
+
+def add_and_remove(number, rounds):
+    """One of several processes that change things of their own."""
+    ynl = YnlFamily(str(SPEC), schema="")
+    for i in range(rounds):
+        key = {"protocol": 17, "address": f"10.4.{number}.1", "port": 1 + i}
+        ynl.do("service-add", key)
+        ynl.do("destination-add", {"service": key, "address": "10.5.0.1"})
+        ynl.do("service-set", {**key, "timeout": i})
+        if i % 2:
+            ynl.do("service-del", key)
+
+
+def concurrent_changes(yard):
+    """Several processes change the configuration at once; no change is lost."""
+    yard.flush()
+    before = yard.generation()
+    children = [fork(add_and_remove, number, 30) for number in range(4)]
+    for child in children:
+        ksft_eq(os.waitpid(child, 0)[1], 0, "a process had a change refused")
+    told = yard.ynl.dump("service-get", {})
+    wanted = {(f"10.4.{number}.1", 1 + i, i) for number in range(4) for i in range(0, 30, 2)}
+    ksft_eq({(s["address"], s["port"], s["timeout"]) for s in told}, wanted)
+    ksft_eq(len(yard.ynl.dump("destination-get", {})), 60)
+    ksft_eq(yard.generation(), before + 4 * (30 * 3 + 15))
+    yard.flush()
+
+
+def replace_all(rounds):
+    """Replaces all services by others again and again, each time in one batch."""
+    ynl = YnlFamily(str(SPEC), schema="")
+    for i in range(1, rounds + 1):
+        ynl.do("apply", {"change": [{"kind": "flush"}, *services(200, i)]})
+
+
+def dumps_during_changes(yard):
+    """A list tells of one configuration, or says that it was changed meanwhile."""
+    yard.flush()
+    yard.ynl.do("apply", {"change": services(200)})
+    timeout = yard.ynl.attr_sets["service"]["timeout"].value
+    child = fork(replace_all, 20)
+    consistent, flagged, seen = 0, 0, set()
+    while os.waitpid(child, os.WNOHANG)[0] == 0:
+        answer = yard.ask("service-get", [], dump=True)
+        ksft_eq(answer.error, 0)
+        if answer.interrupted:
+            flagged += 1
+            continue
+        consistent += 1
+        generations = {dict(nl.unpack(reply))[timeout] for reply in answer.replies}
+        ksft_eq((len(answer.replies), len(generations)), (200, 1), "a list of two configurations")
+        seen |= generations
+    ksft_pr(f"{consistent} lists of {len(seen)} configurations, {flagged} flagged")
+    ksft_true(consistent + flagged >= 3, "too few lists while there were changes")
+    ksft_true(len(seen) > 1 or flagged, "nothing changed meanwhile")
+    yard.flush()
+
+
+def main():
+    """Loads the module, and unloads it in the end."""
+    subprocess.run(["insmod", MODULE], check=True)
+    try:
+        with NetNS() as space:
+            def ip(words):
+                subprocess.run(["ip", "-n", space.name, *words.split()], check=True)
+
+            ip(f"link add {DEVICE} type veth peer name claim1")
+            subprocess.run(["ip", "netns", "exec", space.name, "ethtool", "-K", DEVICE, "gro", "on"],
+                           check=True)
+            ip(f"link set {DEVICE} up")
+            ip("link set claim1 up")
+            with NetNSEnter(space.name):
+                yard = Yard()
+                ksft_run([every_operation, policy_of_the_specification, wrong,
+                          no_attributes_where_none_belong, conflicts, cut_messages, large_batch,
+                          concurrent_changes, dumps_during_changes], args=(yard,))
+                yard.ynl.close()
+                yard.sock.close()
+    finally:
+        subprocess.run(["rmmod", "switchyard"], check=True)
+    ksft_exit()
+
+
+if __name__ == "__main__":
+    main()
