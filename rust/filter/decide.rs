@@ -24,7 +24,6 @@ use crate::core::tcp::{
 use crate::core::tcp_state;
 use crate::core::tuple::{
     selection_hash,
-    Address,
     Direction,
     Endpoint,
     Protocol, //
@@ -38,6 +37,7 @@ use super::context::{
 use super::reset;
 use super::rewrite::translate;
 use super::segment::{
+    Kind,
     Reading,
     Segment, //
 };
@@ -65,8 +65,8 @@ where
     // Two ways through the same functions: compiled for a header of fixed length, the usual one
     // keeps what it has read in registers.
     match Reading::of_usual(packet) {
-        Some(Reading::Whole(segment)) => context.decide(packet, &segment),
-        Some(other) => context.unusual(other),
+        Some(reading) if reading.kind == Kind::Whole => context.decide(packet, &reading.segment),
+        Some(reading) => context.unusual(reading.kind, &reading.segment),
         None => context.filter_long(packet),
     }
 }
@@ -81,9 +81,10 @@ where
     #[cold]
     #[inline(never)]
     fn filter_long<P: Packet>(&self, packet: &mut P) -> Verdict {
-        match Reading::of(packet) {
-            Reading::Whole(segment) => self.decide(packet, &segment),
-            other => self.unusual(other),
+        let reading = Reading::of(packet);
+        match reading.kind {
+            Kind::Whole => self.decide(packet, &reading.segment),
+            kind => self.unusual(kind, &reading.segment),
         }
     }
 
@@ -106,56 +107,40 @@ where
     /// The connection that a packet belongs to if it goes this way.
     #[inline(always)]
     fn find(&self, direction: Direction, segment: &Segment) -> Option<Hit> {
-        self.find_between(
-            direction,
-            segment.protocol,
-            segment.source,
-            segment.destination,
-        )
-    }
-
-    /// The connection that a packet with these ends belongs to if it goes this way.
-    #[inline(always)]
-    fn find_between(
-        &self,
-        direction: Direction,
-        protocol: Protocol,
-        source: Endpoint,
-        destination: Endpoint,
-    ) -> Option<Hit> {
         let (client, other) = match direction {
-            Direction::Forward => (source, destination),
-            Direction::Reply => (destination, source),
+            Direction::Forward => (segment.source, segment.destination),
+            Direction::Reply => (segment.destination, segment.source),
         };
-        self.connections.hit(direction, protocol, client, other)
+        self.connections
+            .hit(direction, segment.protocol, client, other)
     }
 
     /// What becomes of a packet that is not a whole one with sound headers.
     #[cold]
     #[inline(never)]
-    fn unusual(&self, reading: Reading) -> Verdict {
-        let if_ours = |address: Address, reason| {
-            if self.services.is_service_address(address) {
+    fn unusual(&self, kind: Kind, segment: &Segment) -> Verdict {
+        let if_ours = |reason| {
+            if self
+                .services
+                .is_service_address(segment.destination.address)
+            {
                 Verdict::Drop(reason)
             } else {
                 Verdict::Pass
             }
         };
-        match reading {
-            Reading::Foreign | Reading::Whole(_) => Verdict::Pass,
-            Reading::BadIp => Verdict::Drop(DropReason::IpHeader),
-            Reading::NoMemory => Verdict::Drop(DropReason::NoMemory),
-            Reading::BadTransport(to) => if_ours(to, DropReason::TransportHeader),
-            Reading::LaterFragment(to) => if_ours(to, DropReason::Fragment),
-            Reading::FirstFragment(protocol, source, destination) => {
-                let known = |direction| {
-                    self.find_between(direction, protocol, source, destination)
-                        .is_some()
-                };
+        match kind {
+            Kind::Foreign | Kind::Whole => Verdict::Pass,
+            Kind::BadIp => Verdict::Drop(DropReason::IpHeader),
+            Kind::NoMemory => Verdict::Drop(DropReason::NoMemory),
+            Kind::BadTransport => if_ours(DropReason::TransportHeader),
+            Kind::LaterFragment => if_ours(DropReason::Fragment),
+            Kind::FirstFragment => {
+                let known = |direction| self.find(direction, segment).is_some();
                 if known(Direction::Forward) || known(Direction::Reply) {
                     Verdict::Drop(DropReason::Fragment)
                 } else {
-                    if_ours(destination.address, DropReason::Fragment)
+                    if_ours(DropReason::Fragment)
                 }
             }
         }

@@ -43,25 +43,55 @@ pub struct Segment {
 }
 
 /// What a packet turned out to be.
-#[derive(Clone, Copy, Debug)]
-pub enum Reading {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
     /// Not IPv4, or neither TCP nor UDP.
     Foreign,
     /// A malformed IPv4 packet.
     BadIp,
-    /// The headers' bytes could not be had.
+    /// One whose headers' bytes could not be had.
     NoMemory,
-    /// TCP or UDP to this address, but with a malformed header.
-    BadTransport(Address),
-    /// A fragment without a transport header, to this address.
-    LaterFragment(Address),
-    /// A fragment with a transport header. For these two endpoints; its length is not sound.
-    FirstFragment(Protocol, Endpoint, Endpoint),
+    /// TCP or UDP with a malformed header: the addresses are known, the ports are not.
+    BadTransport,
+    /// A fragment without a transport header: the addresses are known, the ports are not.
+    LaterFragment,
+    /// A fragment with the transport header's ports.
+    FirstFragment,
     /// A whole packet with sound headers.
-    Whole(Segment),
+    Whole,
+}
+
+/// What was read: of the segment as much as the kind says, the rest is 0.
+///
+/// A structure and no enumeration with fields, which the compiler would put together in memory
+/// and take apart again for every packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// What the packet turned out to be.
+    pub kind: Kind,
+    /// What is known of it.
+    pub segment: Segment,
 }
 
 impl Reading {
+    /// A reading that knows nothing of the segment.
+    #[inline(always)]
+    const fn nothing(kind: Kind) -> Self {
+        let nobody = Endpoint::new(Address::from_bits(0), 0);
+        Self {
+            kind,
+            segment: Segment {
+                protocol: Protocol::Tcp,
+                source: nobody,
+                destination: nobody,
+                ttl: 0,
+                offset: 0,
+                length: 0,
+                flags: Flags(0),
+            },
+        }
+    }
+
     /// Reads a packet's headers if the IP header has no options, as nearly all of them; else
     /// `None`, and [`Self::of`] tells more.
     #[inline(always)]
@@ -80,14 +110,14 @@ impl Reading {
     pub fn of<P: Packet>(packet: &mut P) -> Self {
         let len = packet.len();
         let Some(bytes) = packet.peek(len.min(1)) else {
-            return Self::NoMemory;
+            return Self::nothing(Kind::NoMemory);
         };
         let header_length = bytes
             .first()
             .map_or(0, |first| ipv4::announced_length(*first));
         match packet.peek(len.min(header_length.wrapping_add(tcp::HEADER_LENGTH))) {
             Some(bytes) => Self::parse(bytes, len, header_length),
-            None => Self::NoMemory,
+            None => Self::nothing(Kind::NoMemory),
         }
     }
 
@@ -96,57 +126,48 @@ impl Reading {
     fn parse(bytes: &[u8], len: usize, header_length: usize) -> Self {
         let ip = match Ipv4::parse(bytes, len, header_length) {
             Ok(ip) => ip,
-            Err(ipv4::Error::Version) => return Self::Foreign,
-            Err(ipv4::Error::Malformed) => return Self::BadIp,
+            Err(ipv4::Error::Version) => return Self::nothing(Kind::Foreign),
+            Err(ipv4::Error::Malformed) => return Self::nothing(Kind::BadIp),
         };
         let Some(protocol) = Protocol::from_number(ip.protocol) else {
-            return Self::Foreign;
+            return Self::nothing(Kind::Foreign);
         };
         let payload = ip.total_length.wrapping_sub(header_length);
         // Without padding, which is no part of the transport header.
         let transport = bytes
             .get(header_length..ip.total_length.min(bytes.len()))
             .unwrap_or_default();
-        match ip.fragment {
-            Fragment::Whole => Self::whole(&ip, protocol, transport, payload),
-            Fragment::First => Self::first(&ip, protocol, transport),
-            Fragment::Later => Self::LaterFragment(ip.destination),
-        }
-    }
-
-    /// Reads the transport header of a whole packet.
-    #[inline(always)]
-    fn whole(ip: &Ipv4, protocol: Protocol, transport: &[u8], payload: usize) -> Self {
-        let ports = match protocol {
-            Protocol::Tcp => {
-                Tcp::parse(transport, payload).map(|tcp| (tcp.source, tcp.destination, tcp.flags))
-            }
-            Protocol::Udp => Udp::parse(transport, payload)
-                .map(|udp| (udp.source, udp.destination, Flags::default())),
+        let header = match ip.fragment {
+            Fragment::Whole => match protocol {
+                Protocol::Tcp => Tcp::parse(transport, payload)
+                    .map(|tcp| (Kind::Whole, tcp.source, tcp.destination, tcp.flags)),
+                Protocol::Udp => Udp::parse(transport, payload)
+                    .map(|udp| (Kind::Whole, udp.source, udp.destination, Flags(0))),
+            },
+            Fragment::First => match transport {
+                [a, b, c, d, ..] => Some((
+                    Kind::FirstFragment,
+                    u16::from_be_bytes([*a, *b]),
+                    u16::from_be_bytes([*c, *d]),
+                    Flags(0),
+                )),
+                _ => None,
+            },
+            Fragment::Later => Some((Kind::LaterFragment, 0, 0, Flags(0))),
         };
-        let Some((source, destination, flags)) = ports else {
-            return Self::BadTransport(ip.destination);
-        };
-        Self::Whole(Segment {
-            protocol,
-            source: Endpoint::new(ip.source, source),
-            destination: Endpoint::new(ip.destination, destination),
-            ttl: ip.ttl,
-            offset: ip.header_length,
-            length: ip.total_length,
-            flags,
-        })
-    }
-
-    /// Reads the ports of a first fragment.
-    fn first(ip: &Ipv4, protocol: Protocol, transport: &[u8]) -> Self {
-        match transport {
-            [a, b, c, d, ..] => Self::FirstFragment(
+        let (kind, source, destination, flags) =
+            header.unwrap_or((Kind::BadTransport, 0, 0, Flags(0)));
+        Self {
+            kind,
+            segment: Segment {
                 protocol,
-                Endpoint::new(ip.source, u16::from_be_bytes([*a, *b])),
-                Endpoint::new(ip.destination, u16::from_be_bytes([*c, *d])),
-            ),
-            _ => Self::BadTransport(ip.destination),
+                source: Endpoint::new(ip.source, source),
+                destination: Endpoint::new(ip.destination, destination),
+                ttl: ip.ttl,
+                offset: header_length,
+                length: ip.total_length,
+                flags,
+            },
         }
     }
 }
