@@ -119,7 +119,7 @@ impl Bucket {
 
 /// The word for a reference.
 const fn entry_word(tag: u32, index: u32) -> u64 {
-    (tag as u64) << 32 | index.wrapping_add(1) as u64
+    ((tag as u64) << 32) | index.wrapping_add(1) as u64
 }
 
 /// The distances of the buckets that hold connections of one home.

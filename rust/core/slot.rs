@@ -271,7 +271,7 @@ impl Slot {
 
 /// The word that holds a state and the use it belongs to.
 const fn state_word(sequence: u32, state: ConnectionState) -> u64 {
-    (sequence as u64) << 32 | state as u64
+    ((sequence as u64) << 32) | state as u64
 }
 
 /// The state in such a word.

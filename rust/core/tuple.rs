@@ -103,7 +103,7 @@ impl Endpoint {
     /// Address, port and 16 bits more in one number: cheap to store, compare and hash.
     #[inline(always)]
     pub const fn pack(self, more: u16) -> u64 {
-        (self.address.0 as u64) << 32 | (self.port as u64) << 16 | more as u64
+        ((self.address.0 as u64) << 32) | ((self.port as u64) << 16) | more as u64
     }
 
     /// The endpoint and the 16 bits that [`Self::pack`] put together.
@@ -111,7 +111,7 @@ impl Endpoint {
     pub const fn unpack(packed: u64) -> (Self, u16) {
         let address = Address((packed >> 32) as u32);
         (
-            Self::new(address, (packed >> 16 & 0xffff) as u16),
+            Self::new(address, ((packed >> 16) & 0xffff) as u16),
             (packed & 0xffff) as u16,
         )
     }

@@ -25,7 +25,7 @@ impl BottomHalf {
     /// Disables bottom halves until the value is dropped. Nests.
     pub(crate) fn disable() -> Self {
         // SAFETY: No requirements; undone on drop, on the same CPU as the type is not `Send`.
-        unsafe { sys::yard_local_bh_disable() };
+        unsafe { sys::local_bh_disable() };
         // INVARIANT: Just disabled.
         Self {
             enable: true,
@@ -51,7 +51,7 @@ impl Drop for BottomHalf {
     fn drop(&mut self) {
         if self.enable {
             // SAFETY: `disable` did the opposite.
-            unsafe { sys::yard_local_bh_enable() };
+            unsafe { sys::local_bh_enable() };
         }
     }
 }

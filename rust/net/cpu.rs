@@ -9,5 +9,5 @@ use crate::sys;
 /// Whether `cpu` exists and runs at this moment.
 pub(crate) fn is_online(cpu: u32) -> bool {
     // SAFETY: The number is in range.
-    cpu < kernel::cpu::nr_cpu_ids() && unsafe { sys::yard_cpu_online(cpu) }
+    cpu < kernel::cpu::nr_cpu_ids() && unsafe { sys::cpu_online(cpu) }
 }

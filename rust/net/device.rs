@@ -44,12 +44,12 @@ unsafe impl Sync for NetDevice {}
 unsafe impl AlwaysRefCounted for NetDevice {
     fn inc_ref(&self) {
         // SAFETY: `self` is a valid device.
-        unsafe { sys::yard_dev_hold(self.as_ptr()) };
+        unsafe { sys::dev_hold(self.as_ptr()) };
     }
 
     unsafe fn dec_ref(obj: NonNull<Self>) {
         // SAFETY: The caller owns a reference.
-        unsafe { sys::yard_dev_put(obj.as_ptr().cast()) };
+        unsafe { sys::dev_put(obj.as_ptr().cast()) };
     }
 }
 
@@ -111,14 +111,14 @@ impl NetDevice {
     pub(crate) fn namespace<'a>(&'a self, _rtnl: &'a Rtnl) -> &'a Namespace {
         // SAFETY: `self` is valid, and a device's namespace outlives its stay there, which the
         // RTNL lock prolongs.
-        unsafe { Namespace::from_raw(sys::yard_dev_net(self.as_ptr())) }
+        unsafe { Namespace::from_raw(sys::dev_net(self.as_ptr())) }
     }
 
     /// The namespace, for packet handlers: a device that handles packets does not move.
     #[inline]
     pub(crate) fn namespace_bh<'a>(&'a self, _bh: &'a BottomHalf) -> &'a Namespace {
         // SAFETY: As above; moving away waits for packet handlers.
-        unsafe { Namespace::from_raw(sys::yard_dev_net(self.as_ptr())) }
+        unsafe { Namespace::from_raw(sys::dev_net(self.as_ptr())) }
     }
 
     /// How many receive queues are in use at this moment.

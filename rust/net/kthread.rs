@@ -118,7 +118,7 @@ impl Thread {
         let task = NonNull::new(task).ok_or(ENOMEM)?;
         // SAFETY: The thread has not run yet. Our reference keeps the structure after its end.
         unsafe {
-            sys::yard_get_task(task.as_ptr());
+            sys::get_task_struct(task.as_ptr());
             if let Some(cpu) = cpu {
                 sys::kthread_bind(task.as_ptr(), cpu);
             }
@@ -159,7 +159,7 @@ impl Drop for Thread {
         // SAFETY: By the type invariant; the reference is given up last.
         unsafe {
             sys::kthread_stop(self.task.as_ptr());
-            sys::yard_put_task(self.task.as_ptr());
+            sys::put_task_struct(self.task.as_ptr());
         }
     }
 }

@@ -82,7 +82,7 @@ unsafe impl<T: Driver> Sync for PseudoDevice<T> {}
 /// `device` must be a pseudo device of `T` that is registered or being registered.
 unsafe fn driver<'a, T: Driver>(device: *mut sys::net_device) -> &'a T {
     // SAFETY: The private area holds the pointer, whose `Arc` outlives the registration.
-    unsafe { &**sys::yard_netdev_priv(device).cast::<*const T>() }
+    unsafe { &**sys::netdev_priv(device).cast::<*const T>() }
 }
 
 /// # Safety
@@ -97,7 +97,7 @@ unsafe extern "C" fn start_xmit<T: Driver>(
     unsafe {
         let queue = (*skb).queue_mapping;
         let packet = SkBuff::from_raw(skb);
-        sys::yard_count_tx(device, packet.len());
+        sys::dev_sw_netstats_tx_add(device, 1, packet.len());
         driver::<T>(device).transmit(packet, queue, &BottomHalf::assume());
     }
     sys::netdev_tx_NETDEV_TX_OK
@@ -113,7 +113,7 @@ unsafe extern "C" fn select_queue<T: Driver>(
 ) -> u16 {
     // SAFETY: The stack calls this for a registered device and a valid packet.
     unsafe {
-        let flow = sys::yard_skb_hash(skb);
+        let flow = sys::skb_get_hash(skb);
         driver::<T>(device).select_queue(flow, &BottomHalf::assume())
     }
 }
@@ -135,7 +135,7 @@ unsafe extern "C" fn poll<T: Driver>(napi: *mut sys::napi_struct, budget: c_int)
         let length = packet.len();
         // SAFETY: NAPI polls run with bottom halves disabled, and the packet is ours to give.
         unsafe {
-            sys::yard_count_rx(device, length);
+            sys::dev_sw_netstats_rx_add(device, length);
             sys::netif_receive_skb(packet.into_raw());
         }
     }
@@ -236,11 +236,11 @@ impl<T: Driver> PseudoDevice<T> {
         // SAFETY: The device is ours, not registered yet; `receivers` does not move its elements
         // any more. What is added here is removed by `Drop`.
         let result = to_result(unsafe {
-            sys::yard_netdev_priv(device.as_ptr())
+            sys::netdev_priv(device.as_ptr())
                 .cast::<*const T>()
                 .write(driver);
             for receiver in receivers.iter() {
-                sys::yard_pseudo_napi_add(device.as_ptr(), receiver.napi.get(), Some(poll::<T>));
+                sys::netif_napi_add(device.as_ptr(), receiver.napi.get(), Some(poll::<T>));
                 (*receiver.csd.get()).func = Some(kicked);
                 (*receiver.csd.get()).info = receiver.napi.get().cast();
             }
@@ -278,7 +278,7 @@ impl<T: Driver> PseudoDevice<T> {
     /// [`super::rx_handler::Outcome::Another`].
     pub(crate) fn count_received(&self, packet: &SkBuff) {
         // SAFETY: By the type invariant.
-        unsafe { sys::yard_count_rx(self.device.as_ptr(), packet.len()) };
+        unsafe { sys::dev_sw_netstats_rx_add(self.device.as_ptr(), packet.len()) };
     }
 
     /// Has receive ring `ring` attended to on `cpu` soon. Any context with bottom halves disabled.

@@ -52,7 +52,7 @@ impl SkBuff {
     /// `skb` must be valid and given away by its owner; this must be atomic context.
     pub(crate) unsafe fn receive(skb: *mut sys::sk_buff) -> Option<Self> {
         // SAFETY: As the caller promises. INVARIANT: What comes back is not shared.
-        NonNull::new(unsafe { sys::yard_skb_share_check(skb) }).map(Self)
+        NonNull::new(unsafe { sys::skb_share_check(skb, sys::YARD_GFP_ATOMIC) }).map(Self)
     }
 
     /// Gives the C buffer away.
@@ -178,7 +178,7 @@ impl SkBuff {
         unsafe {
             let to = sys::skb_push(self.0.as_ptr(), ETHERNET_HEADER);
             to.cast::<[u8; 14]>().write_unaligned(*header);
-            sys::yard_skb_reset_mac_header(self.0.as_ptr());
+            sys::skb_reset_mac_header(self.0.as_ptr());
         }
         self.transmit()
     }
@@ -217,8 +217,9 @@ impl SkBuff {
     pub(crate) fn pull_link_header(&mut self) -> bool {
         // SAFETY: By the type invariant.
         unsafe {
-            !sys::skb_pull(self.0.as_ptr(), ETHERNET_HEADER).is_null()
-                && sys::yard_skb_reset_network_header(self.0.as_ptr())
+            let pulled = !sys::skb_pull(self.0.as_ptr(), ETHERNET_HEADER).is_null();
+            sys::skb_reset_network_header(self.0.as_ptr());
+            pulled
         }
     }
 

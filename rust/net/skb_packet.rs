@@ -68,7 +68,7 @@ impl Packet for SkBuff {
             return false;
         };
         // SAFETY: The buffer is ours.
-        unsafe { sys::yard_skb_trim(self.as_ptr(), len) == 0 }
+        unsafe { sys::pskb_trim_rcsum(self.as_ptr(), len) == 0 }
     }
 
     fn replace(&mut self, bytes: &[u8]) -> bool {

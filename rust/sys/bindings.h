@@ -25,7 +25,6 @@
 
 #include "helpers.h"
 #include "netlink_gen.h"
-#include "netlink_helpers.h"
 
 // allow function yard_.*
 // allow type yard_.*
@@ -35,6 +34,8 @@
 // allow function dev_get_by_index(_rcu)?
 // allow function dev_get_by_name
 // allow function rtnl_(lock|unlock)
+// allow function dev_(hold|put|net)
+// allow function local_bh_(en|dis)able
 // allow function netdev_rx_handler_(un)?register
 // allow function netdev_is_rx_handler_busy
 // allow function get_random_u64
@@ -63,16 +64,14 @@
 // --- the pseudo device
 // allow function alloc_netdev_mqs
 // allow function free_netdev
-// allow function (un)?register_netdevice.*
 // allow function ether_setup
-// allow function netif_napi_add_weight_locked
-// allow function netif_receive_skb(_list)?
+// allow function netif_napi_add
+// allow function netdev_priv
+// allow function dev_sw_netstats_[rt]x_add
+// allow function netif_receive_skb
 // allow function napi_(enable|disable|complete_done)
-// allow function __netif_napi_del
 // allow function __napi_schedule
 // allow function napi_schedule_prep
-// allow function netif_tx_(stop|wake)_queue
-// allow function netif_carrier_o(n|ff)
 // allow function eth_mac_addr
 // allow function eth_validate_addr
 // allow type net_device_ops
@@ -84,7 +83,10 @@
 // allow function __pskb_pull_tail
 // allow function pskb_expand_head
 // allow function skb_(push|pull|put|ensure_writable)
-// allow function ___pskb_trim
+// allow function pskb_trim_rcsum
+// allow function skb_share_check
+// allow function skb_get_hash
+// allow function skb_reset_(mac|network)_header
 // allow function consume_skb
 // allow function sk_skb_reason_drop
 // allow type sk_buff
@@ -109,7 +111,9 @@
 // allow var init_net
 
 // --- threads
-// allow function kthread_.*
+// allow function kthread_(bind|create_on_node|should_stop|stop)
+// allow function (get|put)_task_struct
+// allow function cpu_online
 // allow function set_cpus_allowed_ptr
 // allow function wake_up_process
 // allow function schedule_timeout.*
@@ -119,9 +123,10 @@
 // --- generic netlink
 // allow function genl_(un)?register_family
 // allow function genlmsg_put
-// allow function nla_.*
-// allow function __nla_.*
-// allow function netlink_.*
+// allow function nla_(put|reserve|policy_len|memcpy)
+// allow function __nla_(parse|validate)
+// allow function netlink_(unicast|has_listeners|broadcast|broadcast_filtered)
+// allow function nlmsg_notify
 // allow function __alloc_skb
 // allow type genl_.*
 // allow type nla_policy
@@ -129,8 +134,8 @@
 // allow type netlink_callback
 // allow var NLA_.*
 // allow var NLM_F_.*
-// allow function switchyard_nl_.*
 // allow function do_trace_netlink_extack
+// allow function skb_trim
 // allow type nlattr
 // allow type nlmsghdr
 // allow type genlmsghdr

@@ -17,16 +17,6 @@
 
 #include "helpers.h"
 
-void yard_local_bh_disable(void)
-{
-	local_bh_disable();
-}
-
-void yard_local_bh_enable(void)
-{
-	local_bh_enable();
-}
-
 /* gro_normal_list() calls what modules cannot; this is the same by exported means. */
 static void yard_gro_flush(struct gro_node *gro)
 {
@@ -110,31 +100,6 @@ out:
 	return err;
 }
 
-void *yard_netdev_priv(struct net_device *dev)
-{
-	return netdev_priv(dev);
-}
-
-void yard_dev_hold(struct net_device *dev)
-{
-	dev_hold(dev);
-}
-
-void yard_dev_put(struct net_device *dev)
-{
-	dev_put(dev);
-}
-
-struct net *yard_dev_net(const struct net_device *dev)
-{
-	return dev_net(dev);
-}
-
-struct sk_buff *yard_skb_share_check(struct sk_buff *skb)
-{
-	return skb_share_check(skb, GFP_ATOMIC);
-}
-
 /*
  * What ip_forward() does to a buffer's metadata on its way from input to output; makes
  * room, of our own, for out's link-layer header.
@@ -156,17 +121,6 @@ bool yard_skb_gso_fits(const struct sk_buff *skb, u32 mtu)
 	return skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu);
 }
 
-void yard_skb_reset_mac_header(struct sk_buff *skb)
-{
-	skb_reset_mac_header(skb);
-}
-
-bool yard_skb_reset_network_header(struct sk_buff *skb)
-{
-	skb_reset_network_header(skb);
-	return true;
-}
-
 void yard_skb_swap_ethernet(struct sk_buff *skb)
 {
 	struct ethhdr *eth;
@@ -179,26 +133,11 @@ void yard_skb_swap_ethernet(struct sk_buff *skb)
 	ether_addr_copy(eth->h_dest, address);
 }
 
-int yard_skb_trim(struct sk_buff *skb, u32 len)
-{
-	return pskb_trim_rcsum(skb, len);
-}
-
 /* For a packet whose bytes were made anew, checksums and all. */
 void yard_skb_forget_offloads(struct sk_buff *skb)
 {
 	skb_gso_reset(skb);
 	skb->ip_summed = CHECKSUM_NONE;
-}
-
-bool yard_cpu_online(u32 cpu)
-{
-	return cpu_online(cpu);
-}
-
-u32 yard_skb_hash(struct sk_buff *skb)
-{
-	return skb_get_hash(skb);
 }
 
 struct net_device *yard_pseudo_alloc(struct net *net, const char *name, u32 queues,
@@ -226,12 +165,6 @@ struct net_device *yard_pseudo_alloc(struct net *net, const char *name, u32 queu
 	return dev;
 }
 
-void yard_pseudo_napi_add(struct net_device *dev, struct napi_struct *napi,
-			  int (*poll)(struct napi_struct *, int))
-{
-	netif_napi_add(dev, napi, poll);
-}
-
 static void yard_nothing(void *unused)
 {
 }
@@ -240,26 +173,6 @@ static void yard_nothing(void *unused)
 void yard_pseudo_drain(void)
 {
 	on_each_cpu(yard_nothing, NULL, 1);
-}
-
-void yard_count_rx(struct net_device *dev, u32 bytes)
-{
-	dev_sw_netstats_rx_add(dev, bytes);
-}
-
-void yard_count_tx(struct net_device *dev, u32 bytes)
-{
-	dev_sw_netstats_tx_add(dev, 1, bytes);
-}
-
-void yard_get_task(struct task_struct *task)
-{
-	get_task_struct(task);
-}
-
-void yard_put_task(struct task_struct *task)
-{
-	put_task_struct(task);
 }
 
 void yard_set_interruptible(void)

@@ -139,4 +139,7 @@ def ask(sock, *args, **kwargs):
 
 def name(error):
     """The name of an errno."""
+    if error == errno.EOPNOTSUPP:
+        # Python knows it by its other name.
+        return "EOPNOTSUPP"
     return errno.errorcode.get(error, str(error))

@@ -25,13 +25,15 @@ kill_quietly() {
 	return 0
 }
 
-# pair: the veth pair, with its NAPI instances on.
+# pair: the veth pair, with its NAPI instances on.  What a peer that can segment TCP by
+# itself sends does not come by NAPI, but straight through the backlog.
 pair() {
 	ip link add near0 type veth peer name far0 netns "$server" &&
 		ip addr add 10.31.2.1/24 dev near0 &&
 		ip -n "$server" addr add 10.31.2.2/24 dev far0 &&
 		ip -n "$server" addr add 10.31.2.3/24 dev far0 &&
 		ethtool -K near0 gro on &&
+		ip netns exec "$server" ethtool -K far0 tso off &&
 		ip -n "$server" link set far0 up &&
 		ip link set near0 up &&
 		ip -n "$server" route replace default via 10.31.2.1

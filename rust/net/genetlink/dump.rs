@@ -50,8 +50,12 @@ impl<'a> Dump<'a> {
 
     /// The network namespace that the socket was opened in.
     pub(crate) fn namespace(&self) -> &'a Namespace {
-        // SAFETY: By the type invariants. The socket holds its namespace.
-        unsafe { Namespace::from_raw(sys::yard_nl_dump_net(self.callback)) }
+        // SAFETY: By the type invariants; `data` of a generic-netlink dump is what is known of
+        // the request. The socket holds its namespace.
+        unsafe {
+            let info = (*self.callback).data.cast::<sys::genl_dumpit_info>();
+            Namespace::from_raw((*info).info._net.net)
+        }
     }
 
     /// What the previous call has left.
@@ -81,6 +85,15 @@ impl<'a> Dump<'a> {
         unsafe { (*self.callback).seq = generation.max(1) };
     }
 
+    /// Whether the list has changed since the last entry, as `genl_dump_check_consistent()`.
+    fn is_interrupted(&mut self) -> bool {
+        // SAFETY: By the type invariants.
+        let callback = unsafe { &mut *self.callback };
+        let interrupted = callback.prev_seq != 0 && callback.seq != callback.prev_seq;
+        callback.prev_seq = callback.seq;
+        interrupted
+    }
+
     /// Puts one entry that `fill` puts the attributes of.
     ///
     /// Returns `false`, with nothing put, if the message is full: then the handler has to set
@@ -106,8 +119,9 @@ impl<'a> Dump<'a> {
         let started =
             unsafe { Message::start(self.skb, port, sequence, sys::NLM_F_MULTI, command) };
         let result = started.and_then(|mut message| {
-            // SAFETY: The header is that of a message of this dump.
-            unsafe { sys::yard_nl_check_consistent(self.callback, message.header().cast()) };
+            if self.is_interrupted() {
+                message.mark(sys::NLM_F_DUMP_INTR);
+            }
             fill(&mut message)?;
             message.end();
             Ok(())

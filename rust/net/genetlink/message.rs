@@ -15,6 +15,9 @@ use kernel::{
 
 use crate::sys;
 
+/// The bit of an attribute's type that says that there are attributes in it.
+const NESTED: u16 = sys::NLA_F_NESTED as u16;
+
 /// A socket buffer of our own for one message.
 ///
 /// # Invariants
@@ -25,9 +28,10 @@ pub(super) struct Buffer(NonNull<sys::sk_buff>);
 impl Buffer {
     /// Room for a message of the size that netlink usually takes, almost a page. May sleep.
     pub(super) fn new() -> Result<Self> {
-        const SIZE: usize = 3 * 1024;
+        const SIZE: c_uint = 3 * 1024;
+        const ANY_NODE: c_int = -1;
         // SAFETY: No requirements.
-        let skb = unsafe { sys::yard_nl_new(SIZE) };
+        let skb = unsafe { sys::__alloc_skb(SIZE, kernel::bindings::GFP_KERNEL, 0, ANY_NODE) };
         // INVARIANT: A new buffer is ours.
         NonNull::new(skb).map(Self).ok_or(ENOMEM)
     }
@@ -45,7 +49,7 @@ impl Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         // SAFETY: By the type invariant.
-        unsafe { sys::yard_nl_free(self.as_ptr()) };
+        unsafe { sys::consume_skb(self.as_ptr()) };
     }
 }
 
@@ -55,11 +59,11 @@ impl Drop for Buffer {
 ///
 /// # Invariants
 ///
-/// `skb` is a valid netlink buffer that nobody else touches during `'a`, and `header` is the
-/// header of the last message in it.
+/// `skb` is a valid linear buffer that nobody else touches during `'a`, and its last message
+/// begins `start` bytes from the beginning of its data, with a netlink header.
 pub(crate) struct Message<'a> {
     skb: NonNull<sys::sk_buff>,
-    header: NonNull<c_void>,
+    start: u32,
     _buffer: PhantomData<&'a mut sys::sk_buff>,
 }
 
@@ -76,6 +80,8 @@ impl Message<'_> {
         flags: u32,
         command: u8,
     ) -> Result<Self> {
+        // SAFETY: By the function's requirements.
+        let start = unsafe { (*skb).len };
         // SAFETY: The buffer is valid by the function's requirements, the family is static.
         let header = unsafe {
             sys::genlmsg_put(
@@ -87,24 +93,50 @@ impl Message<'_> {
                 command,
             )
         };
-        // INVARIANT: By the function's requirements; the header was just put.
+        if header.is_null() {
+            return Err(EMSGSIZE);
+        }
+        // INVARIANT: By the function's requirements; the headers were just put, at the end.
         Ok(Self {
             skb: NonNull::new(skb).ok_or(EINVAL)?,
-            header: NonNull::new(header.cast()).ok_or(EMSGSIZE)?,
+            start,
             _buffer: PhantomData,
         })
     }
 
-    /// The message's header, for the helpers that mark it.
-    pub(super) fn header(&self) -> *mut c_void {
-        self.header.as_ptr()
+    /// How many bytes the buffer holds.
+    fn length(&self) -> u32 {
+        // SAFETY: By the type invariants.
+        unsafe { self.skb.as_ref() }.len
+    }
+
+    /// What lies `offset` bytes from the beginning of the buffer's data.
+    fn at<T>(&self, offset: u32) -> *mut T {
+        // SAFETY: By the type invariants.
+        let data = unsafe { self.skb.as_ref() }.data;
+        data.wrapping_add(offset as usize).cast()
+    }
+
+    /// Adds `flags` to the message's header.
+    pub(super) fn mark(&mut self, flags: u32) {
+        let header = self.at::<sys::nlmsghdr>(self.start);
+        // SAFETY: By the type invariants there is a header, aligned as all messages are. The
+        // flags are 16 bits wide.
+        unsafe { (*header).nlmsg_flags |= flags as u16 };
     }
 
     /// Completes the message.
     pub(super) fn end(self) {
         let this = ::core::mem::ManuallyDrop::new(self);
-        // SAFETY: By the type invariants.
-        unsafe { sys::yard_nl_end(this.skb.as_ptr(), this.header.as_ptr()) };
+        let header = this.at::<sys::nlmsghdr>(this.start);
+        // SAFETY: As in `mark`.
+        unsafe { (*header).nlmsg_len = this.length().wrapping_sub(this.start) };
+    }
+
+    /// Takes back what was put after the buffer held `length` bytes.
+    fn trim(&mut self, length: u32) {
+        // SAFETY: By the type invariants, the buffer is ours and linear.
+        unsafe { sys::skb_trim(self.skb.as_ptr(), length) };
     }
 
     /// Puts an attribute of `value`'s bytes.
@@ -156,27 +188,30 @@ impl Message<'_> {
 
     /// Puts a nest of what `fill` puts; nothing if `fill` fails.
     pub(crate) fn nest(&mut self, id: u16, fill: impl FnOnce(&mut Self) -> Result) -> Result {
-        let skb = self.skb.as_ptr();
-        // SAFETY: The buffer is valid by the type invariants.
-        let nest = unsafe { sys::yard_nl_nest_start(skb, c_int::from(id)) };
-        if nest.is_null() {
-            return Err(EMSGSIZE);
-        }
-        let result = fill(self);
+        let start = self.length();
+        self.put(id | NESTED, &[])?;
+        let result = fill(self).and_then(|()| {
+            let length = self.length().wrapping_sub(start);
+            u16::try_from(length).map_err(|_| EMSGSIZE)
+        });
         match result {
-            // SAFETY: The nest was started above; attributes are put at the end only, and nests
-            // within it have been ended.
-            Ok(()) => unsafe { sys::yard_nl_nest_end(skb, nest) },
-            // SAFETY: `nest` lies in the buffer, which a put never moves.
-            Err(_) => unsafe { sys::yard_nl_trim(skb, nest.cast()) },
+            Ok(length) => {
+                let nest = self.at::<sys::nlattr>(start);
+                // SAFETY: The attribute was put there, aligned as all attributes are;
+                // attributes are put at the end only.
+                unsafe { (*nest).nla_len = length };
+                Ok(())
+            }
+            Err(error) => {
+                self.trim(start);
+                Err(error)
+            }
         }
-        result
     }
 }
 
 impl Drop for Message<'_> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants.
-        unsafe { sys::yard_nl_cancel(self.skb.as_ptr(), self.header.as_ptr()) };
+        self.trim(self.start);
     }
 }

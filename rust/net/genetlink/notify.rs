@@ -25,17 +25,22 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    fn index(self) -> u32 {
-        match self {
+    /// The group's number among those of all families.
+    fn number(self) -> u32 {
+        let index = match self {
             Self::Config => sys::SWITCHYARD_NLGRP_CONFIG,
             Self::Claims => sys::SWITCHYARD_NLGRP_CLAIMS,
-        }
+        };
+        // SAFETY: The family is only written while it is registered, which is before there are
+        // handlers or switches.
+        let first = unsafe { sys::switchyard_nl_family.mcgrp_offset };
+        first.wrapping_add(index)
     }
 
     /// Whether anybody in `namespace` listens: if not, there is no need to make messages.
     pub(crate) fn has_listeners(self, namespace: &Namespace) -> bool {
-        // SAFETY: The namespace is valid; the group is one of the family's.
-        unsafe { sys::yard_nl_has_listeners(namespace.as_ptr(), self.index()) }
+        // SAFETY: The namespace is valid, and has its socket as long as it has a switch.
+        unsafe { sys::netlink_has_listeners((*namespace.as_ptr()).genl_sock, self.number()) != 0 }
     }
 }
 
@@ -59,8 +64,17 @@ pub(crate) fn notify(
     let mut message = unsafe { Message::start(buffer.as_ptr(), 0, 0, 0, command) }?;
     fill(&mut message)?;
     message.end();
-    // SAFETY: The buffer holds one complete message and passes to the function; the namespace is
-    // valid, and the group is one of the family's.
-    unsafe { sys::yard_nl_multicast(namespace.as_ptr(), buffer.into_raw(), group.index()) };
+    // SAFETY: As in `has_listeners`. The buffer holds one complete message and passes to the
+    // function.
+    unsafe {
+        sys::nlmsg_notify(
+            (*namespace.as_ptr()).genl_sock,
+            buffer.into_raw(),
+            0,
+            group.number(),
+            0,
+            kernel::bindings::GFP_KERNEL,
+        )
+    };
     Ok(())
 }

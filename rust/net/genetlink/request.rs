@@ -26,6 +26,9 @@ use crate::{
     sys, //
 };
 
+/// `MSG_DONTWAIT`: a caller that does not read its answers does without.
+const DONT_WAIT: c_int = 0x40;
+
 /// A handler of requests for one thing.
 pub(super) type Handler = for<'a> fn(&Request<'a>) -> Result<(), Refusal<'a>>;
 
@@ -49,7 +52,7 @@ impl<'a> Request<'a> {
     /// The network namespace that the socket was opened in.
     pub(crate) fn namespace(&self) -> &'a Namespace {
         // SAFETY: By the type invariant. The socket holds its namespace.
-        unsafe { Namespace::from_raw(sys::yard_nl_net(self.info)) }
+        unsafe { Namespace::from_raw((*self.info)._net.net) }
     }
 
     /// Answers with one message that `fill` puts the attributes of. May sleep.
@@ -70,8 +73,12 @@ impl<'a> Request<'a> {
         let mut message = unsafe { Message::start(buffer.as_ptr(), port, sequence, 0, command) }?;
         fill(&mut message)?;
         message.end();
-        // SAFETY: The buffer holds one complete message and passes to the function.
-        to_result(unsafe { sys::yard_nl_reply(buffer.into_raw(), self.info) })?;
+        let net = self.namespace().as_ptr();
+        // SAFETY: A namespace has a generic-netlink socket as long as there are requests to it.
+        // The buffer holds one complete message and passes to the function.
+        let result =
+            unsafe { sys::netlink_unicast((*net).genl_sock, buffer.into_raw(), port, DONT_WAIT) };
+        to_result(result)?;
         Ok(())
     }
 }

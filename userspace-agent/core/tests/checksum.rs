@@ -16,7 +16,7 @@ use switchyard_core::filter::segment::{Kind, Reading};
 fn plain(bytes: &[u8]) -> u16 {
     let mut sum = 0_u32;
     for pair in bytes.chunks(2) {
-        sum += u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u32::from(*low));
+        sum += (u32::from(pair[0]) << 8) | pair.get(1).map_or(0, |low| u32::from(*low));
         if sum > 0xffff {
             sum -= 0xffff;
         }
@@ -121,7 +121,7 @@ proptest! {
         prop_assume!(bytes.iter().any(|byte| *byte != 0));
         let before = plain(&bytes);
         let word = |bytes: &[u8], at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
-        let double = |bytes: &[u8], at: usize| u32::from(word(bytes, at)) << 16 | u32::from(word(bytes, at + 2));
+        let double = |bytes: &[u8], at: usize| (u32::from(word(bytes, at)) << 16) | u32::from(word(bytes, at + 2));
         let difference = Difference::NONE
             .double_word(double(&bytes, 2), double(&new, 0))
             .word(word(&bytes, 6), word(&new, 4));

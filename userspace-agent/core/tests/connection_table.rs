@@ -435,7 +435,7 @@ fn hash_spreads() {
                 );
                 let hash = Seed(seed).hash(Protocol::Tcp, client);
                 low[(hash & 1023) as usize] += 1;
-                high[(hash >> 32 & 1023) as usize] += 1;
+                high[((hash >> 32) & 1023) as usize] += 1;
             }
             for counts in [low, high] {
                 // 16 a bucket: chi squared has 1023 degrees of freedom, mean 1023, deviation 45.
