@@ -154,13 +154,24 @@ fi
 if [ -n "$verbose" ]; then
 	tail -f "$log" --pid $$ >&2 &
 fi
-{
-	timeout --foreground --kill-after 5 "$timeout" \
-		"${qemu[@]}" -append "$kernel_args" 3>&1 >&2 </dev/null \
-		2> >(grep -v 'is not connected to host network' >&2) || echo $? >"$job/qemu"
-} | cat
-[ ! -f "$job/qemu" ] || status=$(cat "$job/qemu")
-word=$(cat "$job/status" 2>/dev/null || true)
+# An emulated machine of several CPUs now and then stumbles over the kernel patching its
+# own code while it boots.  That is nothing of ours: what has not begun is begun again.
+for attempt in 1 2 3; do
+	rm -f "$job/qemu" "$job/status"
+	status=0
+	{
+		timeout --foreground --kill-after 5 "$timeout" \
+			"${qemu[@]}" -append "$kernel_args" 3>&1 >&2 </dev/null \
+			2> >(grep -v 'is not connected to host network' >&2) || echo $? >"$job/qemu"
+	} | cat
+	[ ! -f "$job/qemu" ] || status=$(cat "$job/qemu")
+	if [ "$status" -eq 124 ] || grep -q '^begun' "$job/status" 2>/dev/null; then
+		break
+	fi
+	echo "switchyard: the machine did not boot (attempt $attempt)" >&2
+	cp "$log" "$log.unbooted"
+done
+word=$(grep '^exit ' "$job/status" 2>/dev/null || true)
 case $word in
 "exit "[0-9]*) exit "${word#exit }" ;;
 esac

@@ -28,6 +28,7 @@ use super::{
     },
 };
 use crate::{
+    control::notify,
     net::{
         cpu,
         device::{
@@ -342,10 +343,7 @@ impl Switch {
     pub(crate) fn release(&self, net: &Namespace, name: DeviceName<'_>) -> Result<(), ClaimError> {
         let device = find_device(net, name)?;
         let rtnl = Rtnl::lock();
-        let released = self.release_device(&device, &rtnl);
-        drop(rtnl);
-        set::stop_unused();
-        if released {
+        if self.release_device(&device, &rtnl) {
             Ok(())
         } else {
             Err(refuse(
@@ -356,7 +354,7 @@ impl Switch {
         }
     }
 
-    /// Gives a device back if it is claimed. Sleeps. [`set::stop_unused`] is to be called later.
+    /// Gives a device back if it is claimed. Sleeps.
     fn release_device(&self, device: &NetDevice, rtnl: &Rtnl) -> bool {
         let mut claims = self.claims.lock();
         let place = claims.iter().position(|claim| claim.device() == device);
@@ -367,6 +365,7 @@ impl Switch {
         // they are woken in vain until the next change.
         let _ = self.note_claims(&claims);
         claim.end(rtnl);
+        set::stop_unused();
         true
     }
 
@@ -442,7 +441,11 @@ impl DeviceNotifier for Watcher {
         match event {
             DeviceEvent::Unregister => {
                 let switch = port.switch.clone();
-                switch.release_device(device, rtnl);
+                if switch.release_device(device, rtnl) {
+                    device.with_name(|name| {
+                        notify::released(device.namespace(rtnl), device.ifindex(), name);
+                    });
+                }
             }
             DeviceEvent::Up | DeviceEvent::Changed => port.wake(),
             DeviceEvent::GoingDown | DeviceEvent::Down => {}
