@@ -24,7 +24,8 @@ use super::{
         Culprit,
         DeviceName,
         Policy,
-        QueueInfo, //
+        QueueInfo,
+        QueueState, //
     },
 };
 use crate::{
@@ -108,7 +109,12 @@ impl Claim {
                     cpu: queue.cpu,
                     policy: queue.policy,
                     idle_timeout_us: self.idle_timeout_us,
-                    state: queue.state(),
+                    state: if device.is_up() && queue.index < device.receive_queues() {
+                        queue.state()
+                    } else {
+                        // An engine that rests has not noticed, and needs not.
+                        QueueState::Absent
+                    },
                     irq: queue.irq(),
                     polls: queue.polls.get(),
                     packets: queue.packets.get(),

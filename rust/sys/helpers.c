@@ -185,9 +185,10 @@ void yard_set_running(void)
 	__set_current_state(TASK_RUNNING);
 }
 
+/* For loops without end: also lets go of what waits in RCU for tasks to sleep. */
 void yard_cond_resched(void)
 {
-	cond_resched();
+	cond_resched_tasks_rcu_qs();
 }
 
 u32 yard_this_cpu(void)

@@ -9,7 +9,7 @@
 #                      |        near0 10.31.2.1 --[veth]-- far0 10.31.2.2, .3
 #                      |        yard0 10.31.9.9          |
 #
-# TCP port 80 of the server answers "served"; UDP port 9 echoes to one client.
+# TCP port 80 of the server answers "served"; UDP port 9 echoes.
 
 VIP=10.31.9.9
 SWITCH=10.31.1.1
@@ -70,7 +70,15 @@ stage() {
 	ip addr add "$VIP/32" dev yard0 && ip link set yard0 up || return 1
 	background ip netns exec "$server" socat TCP4-LISTEN:80,fork,reuseaddr \
 		SYSTEM:'read -r line; echo served'
-	background ip netns exec "$server" socat UDP4-LISTEN:9 PIPE
+	background ip netns exec "$server" python3 -c '
+import socket
+echo = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+echo.bind(("", 9))
+while True:
+    try:
+        echo.sendto(*echo.recvfrom(64))
+    except OSError:
+        pass'
 	wait_for 10000 reachable
 }
 
@@ -101,16 +109,14 @@ traffic() {
 	defer rm -f "$answers"
 	# shellcheck disable=SC2016 # expanded by that shell
 	ip netns exec "$client" bash -c '
-		exec 2>/dev/null
+		exec 2>/dev/null 3<>"/dev/udp/$1/9"
 		count=0
 		while :; do
-			exec 3<>"/dev/udp/$1/9" || { read -r -t 0.02 <>/dev/zero; continue; }
-			while echo >&3; do
-				if read -r -t 0.1 -u 3; then
-					count=$((count + 1))
-					echo "$count" >"$2"
-				fi
-			done
+			echo >&3
+			if read -r -t 0.1 -u 3; then
+				count=$((count + 1))
+				echo "$count" >"$2"
+			fi
 		done' traffic "$VIP" "$answers" </dev/null &>/dev/null &
 	traffic_pid=$!
 	defer kill_quietly "$traffic_pid"
