@@ -6,13 +6,6 @@ use zerocopy::{
     network_endian::{U16, U32},
     FromBytes, //
 };
-use zerocopy_derive::{
-    FromBytes,
-    Immutable,
-    IntoBytes,
-    KnownLayout,
-    Unaligned, //
-};
 
 use super::checksum;
 use super::tuple::Address;
@@ -31,7 +24,16 @@ const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 
 /// The header as it lies in the packet, without options.
-#[derive(Clone, Copy, Debug, FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    zerocopy_derive::FromBytes,
+    zerocopy_derive::Immutable,
+    zerocopy_derive::IntoBytes,
+    zerocopy_derive::KnownLayout,
+    zerocopy_derive::Unaligned,
+)]
 #[repr(C)]
 pub struct Header {
     /// Version (4) in the upper half, header length in words of 4 bytes in the lower.

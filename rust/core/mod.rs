@@ -8,6 +8,9 @@
 //! this module's own name in both crates. Both roots declare it `pub mod core`, or its items
 //! count as unreachable.
 //!
+//! Derives of `zerocopy_derive` are named in full: whether `zerocopy` names them as well depends on
+//! its features, which on the host another crate may turn on.
+//!
 //! Byte order: addresses and ports are numbers in host order once they left a header; the
 //! headers themselves are `zerocopy` types in network order.
 //!

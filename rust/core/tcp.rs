@@ -8,19 +8,21 @@ use zerocopy::{
     network_endian::{U16, U32},
     FromBytes, //
 };
-use zerocopy_derive::{
-    FromBytes,
-    Immutable,
-    IntoBytes,
-    KnownLayout,
-    Unaligned, //
-};
 
 /// Bytes of a header without options.
 pub const HEADER_LENGTH: usize = 20;
 
 /// The header as it lies in the packet, without options.
-#[derive(Clone, Copy, Debug, FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    zerocopy_derive::FromBytes,
+    zerocopy_derive::Immutable,
+    zerocopy_derive::IntoBytes,
+    zerocopy_derive::KnownLayout,
+    zerocopy_derive::Unaligned,
+)]
 #[repr(C)]
 pub struct Header {
     /// The sender's port.

@@ -6,19 +6,21 @@ use zerocopy::{
     network_endian::U16,
     FromBytes, //
 };
-use zerocopy_derive::{
-    FromBytes,
-    Immutable,
-    IntoBytes,
-    KnownLayout,
-    Unaligned, //
-};
 
 /// Bytes of the header.
 pub const HEADER_LENGTH: usize = 8;
 
 /// The header as it lies in the packet.
-#[derive(Clone, Copy, Debug, FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    zerocopy_derive::FromBytes,
+    zerocopy_derive::Immutable,
+    zerocopy_derive::IntoBytes,
+    zerocopy_derive::KnownLayout,
+    zerocopy_derive::Unaligned,
+)]
 #[repr(C)]
 pub struct Header {
     /// The sender's port.

@@ -6,12 +6,6 @@ use zerocopy::{
     network_endian::{U16, U32},
     IntoBytes, //
 };
-use zerocopy_derive::{
-    Immutable,
-    IntoBytes,
-    KnownLayout,
-    Unaligned, //
-};
 
 use crate::core::checksum::{
     fold,
@@ -32,7 +26,12 @@ use super::segment::Segment;
 pub const LENGTH: usize = ipv4::HEADER_LENGTH + tcp::HEADER_LENGTH;
 
 /// The packet that answers.
-#[derive(IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[derive(
+    zerocopy_derive::IntoBytes,
+    zerocopy_derive::Immutable,
+    zerocopy_derive::KnownLayout,
+    zerocopy_derive::Unaligned,
+)]
 #[repr(C)]
 struct Reset {
     ip: ipv4::Header,
