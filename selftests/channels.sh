@@ -20,6 +20,8 @@ expect "there are services" stage_services
 # The igb driver starts with as many pairs of queues as the machine has CPUs.
 equal "igb has four queues" "$(ethtool -l "$B" | awk '/^Combined:/ { n = $2 } END { print n }')" 4
 defer channels 4
+# Replies are to be translated, too: the switch has to see them.
+expect "veth is claimed" yardctl claim near0
 traffic
 
 for policy in busy adaptive; do
@@ -28,7 +30,7 @@ for policy in busy adaptive; do
 	for round in 1 2 3; do
 		expect "$policy: two queues, time $round" channels 2
 		expect "$policy: the other two are absent" \
-			wait_for 3000 claims_are 2 '.queue >= 2 and .state == "absent"'
+			wait_for 3000 claims_are 2 '.ifname != "near0" and .queue >= 2 and .state == "absent"'
 		expect "$policy: packets flow" flows
 		expect "$policy: four queues, time $round" channels 4
 		expect "$policy: packets flow" flows
@@ -38,31 +40,30 @@ for policy in busy adaptive; do
 	else
 		expect "$policy: none stays absent" wait_for 3000 claims_are 0 '.state == "absent"'
 	fi
-	expect "$policy: a queue that is not there now is not released in vain" channels 2
+	expect "$policy: two queues as it is released" channels 2
 	expect "$policy: igb is released" timeout 10 yardctl release "$B"
-	expect "$policy: it has four queues again" channels 4
-	expect "$policy: packets flow" flows
+	expect "$policy: four queues again" channels 4
 done
 
 # Queues that come after the claim are left to their interrupts.
 expect "igb has two queues" channels 2
 expect "it is claimed with these" yardctl claim "$B" --cpus 1 --policy adaptive
-equal "two are claimed" "$(claims)" 2
+equal "two are claimed" "$(claims '.ifname != "near0"')" 2
 expect "igb has four queues" channels 4
-equal "two are claimed as before" "$(claims)" 2
+equal "two are claimed as before" "$(claims '.ifname != "near0"')" 2
 expect "packets flow" flows 20
-expect "igb is released" yardctl release "$B"
 
-# The combined channels of veth are pairs, too; it counts its own NAPI instances.
-expect "veth is claimed" yardctl claim near0 --cpus 1 --policy busy
+# A veth device without channels of which to change the number has NAPI or not.
+expect "veth is released" yardctl release near0
+expect "and claimed to be polled" yardctl claim near0 --cpus 1 --policy busy
 expect "packets flow" flows
 expect "its NAPI instances go away" timeout 20 ethtool -K near0 gro off
 expect "the queue is absent" wait_for 3000 claims_are 1 '.state == "absent"'
-expect "packets flow" flows
+expect "packets flow, past NAPI" flows
 expect "its NAPI instances come back" timeout 20 ethtool -K near0 gro on
 expect "the queue is polled again" wait_for 3000 claims_are 1 '.state == "polled"'
 expect "packets flow" flows
-expect "veth is released" yardctl release near0
+expect "both are released" eval 'yardctl release near0 && yardctl release "$B"'
 no_traffic
 expect "both devices work" wait_for 10000 reachable
 equal "no engine is left" "$(engines)" ""

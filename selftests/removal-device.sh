@@ -46,7 +46,6 @@ for policy in busy adaptive; do
 	equal "$policy: igb is as it was" "$(claims)" 4
 	equal "$policy: the engine that had nothing else is gone" "$(engines)" switchyard/1
 	expect "$policy: there is a new pair" pair
-	expect "$policy: packets flow" flows
 
 	expect "$policy: the new one is claimed" yardctl claim near0 --cpus 2 --policy "$policy"
 	expect "$policy: packets flow" flows
@@ -69,20 +68,23 @@ for policy in busy adaptive; do
 	expect "$policy: it comes back" ip -n "$elsewhere" link set near0 netns 1
 	expect "$policy: and takes its place" eval '
 		ip addr add 10.31.2.1/24 dev near0 && ip link set near0 up'
+	expect "$policy: it is claimed once more" yardctl claim near0 --cpus 2 --policy "$policy"
 	expect "$policy: packets flow" flows
 
 	slot=$(basename "$(readlink -f "/sys/class/net/$B/device")")
 	address=$(cat "/sys/class/net/$B/address")
 	: >"$events"
 	expect "$policy: the card is pulled" timeout 20 tee "/sys/bus/pci/devices/$slot/remove" <<<1
-	equal "$policy: nothing is claimed" "$(claims)" 0
+	equal "$policy: its queues are not claimed" "$(claims '.ifname != "near0"')" 0
 	expect "$policy: which is told" wait_for 3000 released "$B"
-	equal "$policy: no engine is left" "$(engines)" ""
+	equal "$policy: its engine is gone" "$(engines)" switchyard/2
 	expect "$policy: the card is plugged in" timeout 20 tee /sys/bus/pci/rescan <<<1
 	expect "$policy: it is there" wait_for 10000 eval '[ -n "$(card "$address")" ]'
 	B=$(card "$address")
-	expect "$policy: and works" plug
-	expect "$policy: packets flow" flows
+	expect "$policy: and has its place" plug
+	expect "$policy: it is claimed once more" yardctl claim "$B" --cpus 1 --policy "$policy"
+	expect "$policy: packets flow" wait_for 12000 flows
+	expect "$policy: both are released" eval 'yardctl release near0 && yardctl release "$B"'
 done
 no_traffic
 expect "both devices work" wait_for 10000 reachable

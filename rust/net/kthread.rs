@@ -66,9 +66,12 @@ impl Current {
 ///
 /// # Invariants
 ///
-/// `task` is a kthread that has not been stopped, of which we own a reference.
+/// - `task` is a kthread that has not been stopped, of which we own a reference.
+/// - `data` is what its body was or will be given; `release` frees that.
 pub(crate) struct Thread {
     task: NonNull<sys::task_struct>,
+    data: *const c_void,
+    release: unsafe fn(*const c_void),
 }
 
 // SAFETY: Waking and stopping may be done from anywhere.
@@ -91,6 +94,16 @@ unsafe extern "C" fn body<T: Run>(data: *mut c_void) -> c_int {
         unsafe { sys::schedule_timeout_interruptible(1) };
     }
     0
+}
+
+/// Frees what a body of `T` was to be given.
+///
+/// # Safety
+///
+/// `data` must come from `Arc::<T>::into_raw` and not have been given to a body.
+unsafe fn release<T: Run>(data: *const c_void) {
+    // SAFETY: The caller promises it.
+    drop(unsafe { Arc::<T>::from_raw(data.cast()) });
 }
 
 impl Thread {
@@ -125,7 +138,11 @@ impl Thread {
             sys::wake_up_process(task.as_ptr());
         }
         // INVARIANT: Made above.
-        Ok(Self { task })
+        Ok(Self {
+            task,
+            data: data.cast(),
+            release: release::<T>,
+        })
     }
 
     /// Ends a sleep of the thread, now or, if it is about to begin one, then. Any context.
@@ -156,10 +173,14 @@ impl Thread {
 
 impl Drop for Thread {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant; the reference is given up last.
-        unsafe {
-            sys::kthread_stop(self.task.as_ptr());
-            sys::put_task_struct(self.task.as_ptr());
+        // SAFETY: By the type invariant.
+        let result = unsafe { sys::kthread_stop(self.task.as_ptr()) };
+        if result == EINTR.to_errno() {
+            // It was stopped before it came to run its body, which returns nothing but zero.
+            // SAFETY: So the body has not had, and never will have, what it was to be given.
+            unsafe { (self.release)(self.data) };
         }
+        // SAFETY: The reference is ours.
+        unsafe { sys::put_task_struct(self.task.as_ptr()) };
     }
 }
