@@ -9,7 +9,13 @@
 cd "$TOP"
 
 what=$1 prefix=$2 root=${DESTDIR:-}
-tools=(yardctl yardmaster yard-agent)
+tools=(yardctl)
+# Shell and the file that its completions of yardctl are looked for in.
+completions=(
+	bash:share/bash-completion/completions/yardctl
+	fish:share/fish/vendor_completions.d/yardctl.fish
+	zsh:share/zsh/site-functions/_yardctl
+)
 
 # The release that the module was built for.
 release() {
@@ -32,6 +38,10 @@ install)
 			install -D -m 755 "userspace-agent/target/release/$tool" "$root$prefix/sbin/$tool"
 		fi
 	done
+	for pair in "${completions[@]}"; do
+		userspace-agent/target/release/yardctl completions "${pair%%:*}" |
+			install -D -m 644 /dev/stdin "$root$prefix/${pair#*:}"
+	done
 	for page in Documentation/man/*.[1-9]; do
 		if [ -f "$page" ]; then
 			install -D -m 644 "$page" "$root$prefix/share/man/man${page##*.}/${page##*/}"
@@ -48,6 +58,9 @@ uninstall)
 	done
 	for tool in "${tools[@]}"; do
 		rm -f "$root$prefix/sbin/$tool"
+	done
+	for pair in "${completions[@]}"; do
+		rm -f "$root$prefix/${pair#*:}"
 	done
 	for page in Documentation/man/*.[1-9]; do
 		rm -f "$root$prefix/share/man/man${page##*.}/${page##*/}"
