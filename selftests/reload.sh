@@ -8,32 +8,73 @@
 #
 #     client --[igb wire 0]-- switch --[veth]-- server
 #
-# The kernel's own counts of memory waver: caches, per-CPU lists.  Three measures do
-# not, and catch what leaks with each round: the module's vmalloc areas by their
-# caller, the threads by their names, and the growth of slab, percpu and vmalloc memory
-# from the middle of the rounds to their end, once the caches are warm.  A leak of one
-# connection table (megabytes), per-CPU area (kilobytes) or snapshot (hundreds of
-# bytes, twenty-five times) would have to hide below the bound of the last.
+# What is left behind shows in three ways.  Areas and threads bear our name.  The kernel
+# traces what is allocated and freed by kmalloc(), and a caller in a module that is gone
+# has an address for a name: there must be none whose object has not been freed.  And
+# the sum of slab, percpu and vmalloc memory does not grow in the second half of the
+# rounds, when all caches are warm.
 
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=lib/stage.sh
 . "$HERE/lib/stage.sh"
 
-ROUNDS=50
-# Kilobytes by which the memory may have grown over the second half of the rounds.
-BOUND=${SWITCHYARD_RELOAD_BOUND:-512}
+ROUNDS=${SWITCHYARD_ROUNDS:-50}
+HALF=$((ROUNDS / 2))
+TRACED=5
+# Kilobytes by which the sum may waver.
+BOUND=512
+TRACING=/sys/kernel/tracing
 
-# memory: kilobytes that the kernel holds for itself, after what is waiting to be freed
-# has been.
-memory() {
+# settle: what is waiting to be freed is freed.
+settle() {
+	ip netns add settle && ip netns del settle
 	echo 2 >/proc/sys/vm/drop_caches
+}
+
+# memory: kilobytes that the kernel holds for itself.
+memory() {
 	awk '/^(SUnreclaim|Percpu|VmallocUsed|KernelStack):/ { sum += $2 } END { print sum }' /proc/meminfo
 }
 
-# objects CACHE: objects in use of a slab cache, for the report.
-measures() {
-	awk '/^(SUnreclaim|Percpu|VmallocUsed|KernelStack):/ { printf "%s %d  ", $1, $2 }' /proc/meminfo
-	echo
+# trace WHAT: "start" or "stop" to follow kmalloc() and kfree().
+trace() {
+	local event value=0
+	[ "$1" = stop ] || value=1
+	if [ "$1" = start ]; then
+		echo 16384 >"$TRACING/buffer_size_kb"
+		echo >"$TRACING/trace"
+	fi
+	for event in kmalloc kfree; do
+		echo "$value" >"$TRACING/events/kmem/$event/enable"
+	done
+}
+
+end_trace() {
+	trace stop
+	echo >"$TRACING/trace"
+	echo 7 >"$TRACING/buffer_size_kb"
+}
+
+# unfreed FILTER: caller and size of objects whose caller matches the regular expression,
+# and that have not been freed, with their number.
+unfreed() {
+	awk -v wanted="$1" '
+		function value(name) {
+			match($0, name "=[^ ]*")
+			return substr($0, RSTART + length(name) + 1, RLENGTH - length(name) - 1)
+		}
+		/ kmalloc: / {
+			if (value("call_site") ~ wanted) {
+				seen++
+				object[value("ptr")] = value("call_site") " bytes " value("bytes_alloc")
+			}
+		}
+		/ kfree: / { delete object[value("ptr")] }
+		END {
+			for (ptr in object) count[object[ptr]]++
+			for (who in count) print count[who], who
+			print "of", seen + 0
+		}' "$TRACING/trace"
 }
 
 round() {
@@ -68,14 +109,25 @@ expect "the stage is set" stage
 expect "the module is unloaded to begin with" unload
 traffic
 start=$SECONDS
-expect "the module comes and goes $((ROUNDS / 2)) times" rounds $((ROUNDS / 2))
-between_first=$(memory)
-echo "# $(measures)"
-expect "and as often again" rounds $((ROUNDS - ROUNDS / 2))
-between_last=$(memory)
-echo "# $(measures)"
-echo "# $((SECONDS - start)) s, $((between_last - between_first)) kB more than in the middle"
-between "no memory has been left behind" $((between_last - between_first)) -100000 "$BOUND"
+expect "the module comes and goes $HALF times" rounds "$HALF"
+settle
+middle=$(memory)
+expect "and as often again" rounds "$HALF"
+settle
+end=$(memory)
+echo "# $((SECONDS - start)) s; $((end - middle)) kB more than in the middle"
+between "no memory has been left behind" $((end - middle)) -100000 "$BOUND"
+
+defer end_trace
+trace start
+expect "$TRACED times it is watched" rounds "$TRACED"
+settle
+trace stop
+equal "nothing of it was missed" "$(cat "$TRACING"/per_cpu/cpu*/stats | grep -c '^overrun: [^0]')" 0
+# Ours are the callers without a name, as the module is gone.
+found=$(unfreed '^0x')
+between "it allocated objects" "${found##*of }" $((20 * TRACED)) 100000000
+equal "and freed all of them" "${found%of *}" ""
 no_traffic
 equal "nothing else either" "$(leftovers)" ""
 expect "the devices work without the module" reachable

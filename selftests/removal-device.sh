@@ -29,7 +29,7 @@ expect "there are services" stage_services
 setup_ns elsewhere
 events=$(mktemp)
 defer rm -f "$events"
-yardctl --json monitor >"$events" 2>"$events.err" &
+yardctl --json monitor >>"$events" 2>"$events.err" &
 defer kill_quietly $!
 defer rm -f "$events.err"
 expect "somebody listens" wait_for 3000 grep -q listening "$events.err"
@@ -80,7 +80,7 @@ for policy in busy adaptive; do
 	equal "$policy: its engine is gone" "$(engines)" switchyard/2
 	expect "$policy: the card is plugged in" timeout 20 tee /sys/bus/pci/rescan <<<1
 	expect "$policy: it is there" wait_for 10000 eval '[ -n "$(card "$address")" ]'
-	B=$(card "$address")
+	ip link set "$(card "$address")" name "$B"
 	expect "$policy: and has its place" plug
 	expect "$policy: it is claimed once more" yardctl claim "$B" --cpus 1 --policy "$policy"
 	expect "$policy: packets flow" wait_for 12000 flows

@@ -42,6 +42,13 @@ impl Address {
     pub const fn to_be32(self) -> u32 {
         self.0.to_be()
     }
+
+    /// Whether a packet may be sent to it that answers one from it: no group, not everybody,
+    /// nobody or the loopback (RFC 1122, 3.2.1.3).
+    pub const fn may_be_answered(self) -> bool {
+        let first = self.0 >> 24;
+        self.0 != 0 && self.0 != u32::MAX && first != 127 && first & 0xf0 != 0xe0
+    }
 }
 
 impl fmt::Display for Address {

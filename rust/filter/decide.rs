@@ -182,6 +182,10 @@ where
         segment: &Segment,
         former: Option<Handle>,
     ) -> Verdict {
+        if !segment.source.address.may_be_answered() {
+            // Neither a connection nor a reset: the stack knows such senders, too.
+            return Verdict::Pass;
+        }
         let is_tcp = segment.protocol == Protocol::Tcp;
         let Some(service) = self.services.service(segment.protocol, segment.destination) else {
             return if !self

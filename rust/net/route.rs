@@ -47,10 +47,10 @@ pub(crate) fn forget_all() {
 
 const ORDER: u32 = 10;
 /// In ticks: one second.
-const LIFETIME: u32 = sys::HZ;
+const LIFETIME: u32 = sys::YARD_HZ;
 const MILLISECONDS_A_TICK: u32 = {
-    assert!(1000 % sys::HZ == 0);
-    1000 / sys::HZ
+    assert!(1000 % sys::YARD_HZ == 0);
+    1000 / sys::YARD_HZ
 };
 
 #[derive(Clone, Copy)]

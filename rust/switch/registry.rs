@@ -55,6 +55,10 @@ impl Exit for Ends {
         let mut switches = SWITCHES.lock();
         let place = switches.iter().position(|switch| switch.id == net.id());
         let switch = place.and_then(|place| switches.remove(place).ok());
+        if switches.is_empty() {
+            // Nobody drops a static: an empty list must not keep its memory.
+            *switches = KVec::new();
+        }
         drop(switches);
         if let Some(switch) = switch {
             switch.shut_down();

@@ -52,7 +52,6 @@
 // allow var NOTIFY_DONE
 // allow var ETH_(HLEN|ALEN|P_IP|P_ARP|P_8021Q)
 // allow var PACKET_HOST
-// allow var HZ
 // allow function skb_pull
 // allow function ethtool_op_get_link
 // allow function (un)?register_netdev

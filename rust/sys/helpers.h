@@ -8,6 +8,9 @@
 /* A macro with casts, which bindgen cannot see through. */
 static const gfp_t YARD_GFP_ATOMIC = GFP_ATOMIC;
 
+/* Ticks in a second. bindgen would take the macro for user space's, whose HZ is 100. */
+enum { YARD_HZ = HZ };
+
 struct yard_nexthop {
 	struct net_device *dev;
 	u32 mtu;

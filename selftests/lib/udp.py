@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Datagrams for the scenarios.
+
+udp.py echo NAME PORT [--no-checksum]
+    answers each datagram with "NAME CLIENT_ADDRESS CLIENT_PORT TEXT"
+udp.py ask ADDRESS PORT FIRST COUNT [--no-checksum] [--times N] [--pause SECONDS]
+    asks from COUNT ports of its own, FIRST and on, and prints "PORT ANSWER" for each, "PORT -"
+    where none came from where it was asked
+"""
+
+import argparse
+import socket
+import time
+
+# <asm-generic/socket.h>: no checksum on what is sent.
+SO_NO_CHECK = 11
+
+
+def udp_socket(port, no_checksum):
+    """A socket on a port of any address."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    if no_checksum:
+        made.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
+    made.bind(("", port))
+    return made
+
+
+def echo(args):
+    """Answers for ever."""
+    made = udp_socket(args.port, args.no_checksum)
+    while True:
+        data, (address, port) = made.recvfrom(65536)
+        made.sendto(f"{args.name} {address} {port} ".encode() + data, (address, port))
+
+
+def one(args, made):
+    """The answer to one question, asked again if it gets lost."""
+    for _ in range(3):
+        made.sendto(b"hello", (args.address, args.port))
+        try:
+            data, sender = made.recvfrom(65536)
+        except TimeoutError:
+            continue
+        return data.decode() if sender == (args.address, args.port) else f"- {sender}"
+    return "-"
+
+
+def ask(args):
+    """Asks from each port."""
+    for port in range(args.first, args.first + args.count):
+        with udp_socket(port, args.no_checksum) as made:
+            made.settimeout(2)
+            for turn in range(args.times):
+                if turn:
+                    time.sleep(args.pause)
+                print(port, one(args, made), flush=True)
+
+
+parser = argparse.ArgumentParser()
+commands = parser.add_subparsers(required=True)
+command = commands.add_parser("echo")
+command.add_argument("name")
+command.add_argument("port", type=int)
+command.add_argument("--no-checksum", action="store_true")
+command.set_defaults(run=echo)
+command = commands.add_parser("ask")
+command.add_argument("address")
+command.add_argument("port", type=int)
+command.add_argument("first", type=int)
+command.add_argument("count", type=int)
+command.add_argument("--no-checksum", action="store_true")
+command.add_argument("--times", type=int, default=1)
+command.add_argument("--pause", type=float, default=0)
+command.set_defaults(run=ask)
+arguments = parser.parse_args()
+arguments.run(arguments)
