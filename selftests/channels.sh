@@ -7,6 +7,8 @@
 #     client --[igb wire 0]-- switch --[veth]-- server
 #                 4, 2, 4 queues
 
+# shellcheck disable=SC2016,SC2154 # setup_ns sets what eval and others expand
+
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=lib/stage.sh
 . "$HERE/lib/stage.sh"

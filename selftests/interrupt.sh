@@ -6,6 +6,7 @@
 #
 #     client 10.0.1.2 --- A [wire 0] B 10.0.1.1 switch
 
+# shellcheck disable=SC2016,SC2119 # text for eval and other shells
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib/topology.sh"
 

@@ -9,6 +9,8 @@
 #       $B [wire 0]            client: $A
 #       near0 --[veth]-- far0 in "two"
 
+# shellcheck disable=SC2016,SC2154 # setup_ns sets what eval and others expand
+
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=lib/stage.sh
 . "$HERE/lib/stage.sh"

@@ -14,6 +14,8 @@
 # the sum of slab, percpu and vmalloc memory does not grow in the second half of the
 # rounds, when all caches are warm.
 
+# shellcheck disable=SC2009,SC2119 # names of kernel threads; no parameters
+
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=lib/stage.sh
 . "$HERE/lib/stage.sh"

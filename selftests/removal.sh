@@ -8,6 +8,7 @@
 #     client 10.0.1.2 --- A [wire 0] B -- 10.9.9.9:80 +--- veth --- server2 10.2.2.2
 #                                          switch      \-- veth --- server3 10.2.3.2
 
+# shellcheck disable=SC2016 # text for eval and other shells
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib/topology.sh"
 . "$HERE/lib/requests.sh"

@@ -70,7 +70,7 @@ for round in {1..25}; do
 		destination add tcp $SERVICE 10.2.$((round % 2 + 1)).2:80
 	EOF
 	yardctl apply "$work/whole" || break
-	yardctl destination add tcp "$SERVICE" "10.2.$(((round + 1) % 2 + 1)).2:80" --weight $round || break
+	yardctl destination add tcp "$SERVICE" "10.2.$(((round + 1) % 2 + 1)).2:80" --weight "$round" || break
 done
 equal "the configuration was swapped again and again" "$(generation)" $((before + 51))
 expect "requests were answered meanwhile" slowwait 20 at_least $((from + 20)) answers

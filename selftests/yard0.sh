@@ -7,6 +7,7 @@
 #
 #     client 10.0.1.2 --- A [wire 0] B (CPU 1) switch (CPU 0) yard0 10.7.0.1 --- sockets
 
+# shellcheck disable=SC2016,SC2119 # text for eval and other shells
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib/topology.sh"
 

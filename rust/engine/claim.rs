@@ -251,7 +251,7 @@ fn make_lanes(
             return Err(refuse(
                 EOPNOTSUPP,
                 culprit,
-                c"the queue has no NAPI instance to poll (for veth: ethtool -K DEVICE gro on)",
+                c"the queue has no NAPI instance to poll (for veth: ethtool -K DEVICE gro on, and tso off at its peer)",
             ));
         }
         lanes.reserve(1, GFP_KERNEL).map_err(Error::from)?;

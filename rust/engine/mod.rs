@@ -151,13 +151,13 @@ impl Run for Engine {
         while !current.should_stop() {
             self.admit(&mut mine);
             let mut active = false;
-            let mut absent = false;
+            let mut later = false;
             let mut gone = false;
             for mine in mine.iter_mut() {
                 match mine.polling.turn() {
                     Turn::Active | Turn::Idle => active = true,
                     Turn::Resting => {}
-                    Turn::Absent => absent = true,
+                    Turn::Absent | Turn::Pausing => later = true,
                     Turn::Gone => {
                         mine.gone = true;
                         gone = true;
@@ -178,7 +178,7 @@ impl Run for Engine {
             current.yield_if_needed();
             if !active {
                 self.asleep.store(true, Release);
-                current.sleep_unless(if absent { RETRY } else { NAP }, || {
+                current.sleep_unless(if later { RETRY } else { NAP }, || {
                     self.changed.load(Acquire)
                         || mine.iter().any(|mine| {
                             mine.polling.wants_attention() || mine.switch.has_outgoing(self.cpu)

@@ -5,6 +5,7 @@
 use kernel::{
     sync::Arc,
     time::{
+        Delta,
         Instant,
         Monotonic, //
     },
@@ -35,12 +36,25 @@ struct Taken {
     _irq: Option<DisabledIrq>,
     napi: Napi,
     last_packet: Instant<Monotonic>,
+    packets: bool,
 }
 
 /// A queue in the hands of the engine's thread.
 pub(super) struct Polling {
     queue: Arc<Queue>,
     taken: Option<Taken>,
+    /// Handovers on end that brought no packet.
+    fruitless: u32,
+    /// No handover before this.
+    pause: Option<Pause>,
+}
+
+/// How long traffic is left to interrupts after handovers that brought nothing: the driver goes
+/// round its queue's NAPI (veth does, while its peer has TSO on), or packets are few and far
+/// between, for which interrupts are better anyway.
+struct Pause {
+    since: Instant<Monotonic>,
+    length: Delta,
 }
 
 /// What one turn of a queue has shown.
@@ -52,15 +66,30 @@ pub(super) enum Turn {
     Idle,
     /// The queue is with its interrupts; the engine will be woken.
     Resting,
+    /// The queue is left to its interrupts for a while although there is traffic.
+    Pausing,
     /// The queue cannot be had now, and nobody will say when it can.
     Absent,
     /// The queue has been given back for good.
     Gone,
 }
 
+/// Twice the idle time after the first fruitless handover, doubled with each, a tenth of a second
+/// at most.
+fn pause_after(fruitless: u32, idle_timeout: Delta) -> Delta {
+    let micros = idle_timeout.as_micros_ceil().max(1);
+    let factor = 1i64 << fruitless.min(16);
+    Delta::from_micros(micros.saturating_mul(factor).min(100_000))
+}
+
 impl Polling {
     pub(super) fn new(queue: Arc<Queue>) -> Self {
-        Self { queue, taken: None }
+        Self {
+            queue,
+            taken: None,
+            fruitless: 0,
+            pause: None,
+        }
     }
 
     /// The queue.
@@ -87,6 +116,7 @@ impl Polling {
         self.queue.polls.add(1);
         if packets > 0 {
             self.queue.packets.add(u64::from(packets));
+            taken.packets = true;
             if self.queue.policy == Policy::Adaptive {
                 taken.last_packet = Instant::now();
             }
@@ -95,6 +125,15 @@ impl Polling {
         if self.queue.policy == Policy::Adaptive
             && taken.last_packet.elapsed() > self.queue.idle_timeout
         {
+            self.fruitless = if taken.packets {
+                0
+            } else {
+                self.fruitless.saturating_add(1)
+            };
+            self.pause = (self.fruitless > 0).then(|| Pause {
+                since: Instant::now(),
+                length: pause_after(self.fruitless, self.queue.idle_timeout),
+            });
             self.queue.take_traffic();
             self.give_back(QueueState::Interrupt);
             return Turn::Resting;
@@ -103,11 +142,13 @@ impl Polling {
     }
 
     fn take(&mut self) -> Turn {
-        if self.queue.policy == Policy::Adaptive
-            && self.queue.state() == QueueState::Interrupt
-            && !self.queue.has_traffic()
-        {
-            return Turn::Resting;
+        if self.queue.policy == Policy::Adaptive && self.queue.state() == QueueState::Interrupt {
+            if !self.queue.has_traffic() {
+                return Turn::Resting;
+            }
+            if self.is_pausing() {
+                return Turn::Pausing;
+            }
         }
         match Napi::take(&self.queue.device, self.queue.index) {
             Ok(napi) => {
@@ -122,6 +163,7 @@ impl Polling {
                     _irq: irq,
                     napi,
                     last_packet: Instant::now(),
+                    packets: false,
                 });
                 Turn::Active
             }
@@ -131,6 +173,12 @@ impl Polling {
                 Turn::Absent
             }
         }
+    }
+
+    fn is_pausing(&self) -> bool {
+        self.pause
+            .as_ref()
+            .is_some_and(|pause| pause.since.elapsed() < pause.length)
     }
 
     fn give_back(&mut self, state: QueueState) {
@@ -143,6 +191,8 @@ impl Polling {
     pub(super) fn wants_attention(&self) -> bool {
         self.queue.is_leaving()
             || self.taken.is_some()
-            || (self.queue.state() == QueueState::Interrupt && self.queue.has_traffic())
+            || (self.queue.state() == QueueState::Interrupt
+                && self.queue.has_traffic()
+                && !self.is_pausing())
     }
 }

@@ -130,7 +130,11 @@ check_ip("UDP without data", ip() / udp(), FORWARDED)
 check_ip("port 0", ip() / TCP(sport=0, dport=80, flags="S"), FORWARDED)
 check_ip("UDP to port 0", ip() / UDP(sport=1, dport=0), reason("no-service"))
 check_ip("odd padding", ip() / syn(), FORWARDED, b"\xa5" * 33)
-check_ip("a frame without anything in it", b"", PASSED)
+check_ip("a frame without anything in it", b"", reason("ip-header"))
+for length in (1, 10, 19):
+    check_ip(f"a frame that ends in {length} bytes of IP", bytes(ip() / syn())[:length],
+             reason("ip-header"))
+check_ip("a frame that ends in the TCP header", bytes(ip() / syn())[:39], reason("ip-header"))
 check_ip("a frame of zeros", b"\0" * 1000, PASSED)
 check_ip("a frame of ones", b"\xff" * 1000, PASSED)
 check_ip("SYN with data", ip() / syn() / (b"x" * 900), FORWARDED)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash disable=SC2034,SC2154
+# shellcheck shell=bash disable=SC2009,SC2034,SC2154
 #
 # The stage on which claims and life cycles are played: a client behind an igb card,
 # a server behind a veth pair, the switch between them.
