@@ -33,7 +33,7 @@ for n in 1 2 3; do
 	expect "server $n listens" echo_server "$n" 53
 done
 expect "the module loads" load
-expect "all devices are claimed" claim_all --cpus 1 --idle-timeout 2s
+expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 2s
 expect "a service of the default scheduler is made" yardctl service add udp "$SERVICE" --timeout 2 \
 	-d 10.2.1.2:53 -d 10.2.2.2:53 -d 10.2.3.2:53
 equal "which is Maglev" "$(of_service udp "$SERVICE" .scheduler)" maglev

@@ -6,6 +6,7 @@
 //! are shared with it; what a scheduler has to work out is worked out once, at the end, for the
 //! services whose destinations or scheduler did change.
 
+use ::core::sync::atomic::AtomicU32;
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -45,6 +46,7 @@ struct Edited {
     /// Numbers of the destinations, oldest first.
     members: KVVec<u32>,
     counters: Arc<Counters>,
+    turn: Arc<AtomicU32>,
     /// What the scheduler had worked out, while that still holds.
     selection: Option<Arc<Selection>>,
 }
@@ -67,6 +69,7 @@ impl Working {
                 settings: service.settings,
                 members,
                 counters: service.counters.clone(),
+                turn: service.turn.clone(),
                 selection: Some(service.selection.clone()),
             };
             *self = Self::Edited(KBox::new(edited, GFP_KERNEL)?);
@@ -139,6 +142,7 @@ impl Draft {
                 settings,
                 members: KVVec::new(),
                 counters: Counters::new()?,
+                turn: Arc::new(AtomicU32::new(0), GFP_KERNEL).map_err(Error::from)?,
                 selection: None,
             };
             Ok(Working::Edited(KBox::new(edited, GFP_KERNEL)?))
@@ -345,6 +349,7 @@ fn finish(
         destinations: members,
         selection,
         counters: edited.counters.clone(),
+        turn: edited.turn.clone(),
     };
     Ok(Arc::new(service, GFP_KERNEL)?)
 }

@@ -33,8 +33,8 @@ impl filter::Service for Service {
     }
 
     #[inline]
-    fn select(&self, hash: u32, position: u32) -> Option<filter::Choice> {
-        let index = self.selection.select(hash, position)?;
+    fn select(&self, hash: u32) -> Option<filter::Choice> {
+        let index = self.selection.select(hash, &self.turn)?;
         let destination = self.destinations.get(usize::from(index))?;
         Some(filter::Choice {
             destination_id: destination.id,

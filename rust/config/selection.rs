@@ -2,6 +2,10 @@
 
 //! What a scheduler has worked out about a service's destinations.
 
+use ::core::sync::atomic::{
+    AtomicU32,
+    Ordering::Relaxed, //
+};
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -56,10 +60,15 @@ impl Selection {
         Ok(Arc::new(Self { scheduler, table }, GFP_KERNEL)?)
     }
 
-    /// The place among the destinations that is chosen by the hash or the position; `None` if
-    /// no destination has a weight above zero.
+    /// The place among the destinations that is chosen by the hash or in turn; `None` if no
+    /// destination has a weight above zero. `turn` is written only if the scheduler takes turns.
     #[inline]
-    pub(crate) fn select(&self, hash: u32, position: u32) -> Option<u16> {
+    pub(crate) fn select(&self, hash: u32, turn: &AtomicU32) -> Option<u16> {
+        let position = if self.scheduler.takes_turns() {
+            turn.fetch_add(1, Relaxed)
+        } else {
+            0
+        };
         self.scheduler.select(&self.table, hash, position)
     }
 }

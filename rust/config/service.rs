@@ -2,6 +2,7 @@
 
 //! A service: what clients connect to.
 
+use ::core::sync::atomic::AtomicU32;
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -63,6 +64,8 @@ pub(crate) struct Service {
     pub(crate) selection: Arc<Selection>,
     /// Its counts, shared with what it replaces and is replaced by.
     pub(crate) counters: Arc<Counters>,
+    /// Where a scheduler that takes turns stands; stays with the service as the counts do.
+    pub(crate) turn: Arc<AtomicU32>,
 }
 
 impl Service {

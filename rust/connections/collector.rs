@@ -23,8 +23,13 @@ use crate::{
 /// Slots looked at with bottom halves disabled, before packets have their turn again.
 const BATCH: u32 = 256;
 
-/// Ticks between two rounds; how far past its time a connection may live.
+/// Ticks between two rounds: a quarter of a second.
 const PAUSE: c_long = 64;
+
+/// Slots looked at in a round, 8 MB of them. A larger table is gone through in several rounds, so
+/// that a connection may live for that many quarters of a second past its time: two seconds in a
+/// table of a million.
+const ROUND: u32 = 1 << 17;
 
 /// The collector's body: one thread a switch, on any control CPU.
 pub(crate) struct Collector {
@@ -40,15 +45,19 @@ impl Collector {
 
 impl Run for Collector {
     fn run(&self, current: &Current) {
+        let mut start = 0u32;
         while !current.should_stop() {
             let connections = self.switch.connections_table();
-            if connections.wants_growth() && connections.grow().is_err() {
+            let mut starved = false;
+            while connections.wants_growth() && !starved {
+                starved = connections.grow().is_err();
+            }
+            if starved {
                 kernel::pr_warn_once!("no memory for more connections\n");
             }
-            let end = connections.slots();
-            let mut start = 0;
-            while start < end && !current.should_stop() {
-                let stop = start.saturating_add(BATCH).min(end);
+            let mut budget = ROUND.min(connections.slots());
+            while budget > 0 && !current.should_stop() {
+                let stop = start.saturating_add(BATCH).min(connections.slots());
                 let bh = BottomHalf::disable();
                 connections
                     .table()
@@ -57,9 +66,10 @@ impl Run for Collector {
                     });
                 drop(bh);
                 current.yield_if_needed();
-                start = stop;
+                start = if stop < connections.slots() { stop } else { 0 };
+                budget = budget.saturating_sub(BATCH);
             }
-            current.sleep_unless(PAUSE, || connections.wants_growth());
+            current.sleep_unless(PAUSE, || !starved && connections.wants_growth());
         }
     }
 }

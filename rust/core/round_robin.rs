@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Weighted round robin without anything shared: the order is worked out beforehand, and every
-//! CPU goes round it by a position of its own.
+//! Weighted round robin: the order is worked out beforehand, and a service's new connections go
+//! round it by one count, whichever CPU they come by.
 //!
 //! The order has as many places as the weights' sum (less their common divisor), so that one
 //! round gives every destination exactly its weight. Think of the weights laid end to end on a
@@ -27,6 +27,8 @@ pub const LONGEST: u32 = 65_536;
 pub struct RoundRobin;
 
 impl Schedule for RoundRobin {
+    const TAKES_TURNS: bool = true;
+
     fn table_len(candidates: &[Candidate]) -> u32 {
         let divisor = common_weight(candidates).max(1);
         let length = total(candidates) / divisor;

@@ -25,6 +25,9 @@ pub enum Error {
 
 /// What a scheduler does.
 pub trait Schedule {
+    /// Whether the choice goes by the connections before.
+    const TAKES_TURNS: bool = false;
+
     /// How long a table these candidates need. May sleep for memory afterwards.
     fn table_len(candidates: &[Candidate]) -> u32;
 
@@ -34,7 +37,8 @@ pub trait Schedule {
     fn fill(table: &mut [u16], candidates: &mut [Candidate]) -> Result<(), Error>;
 
     /// Chooses from a filled table: by the hash of the connection's 5-tuple
-    /// ([`super::tuple::selection_hash`]), or by how many times this CPU has chosen before.
+    /// ([`super::tuple::selection_hash`]), or by how many connections the service had before, which
+    /// is counted only for schedulers that take turns.
     fn select(table: &[u16], hash: u32, position: u32) -> Option<u16>;
 }
 
@@ -67,6 +71,14 @@ macro_rules! schedulers {
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$scheduler => $name,)*
+                }
+            }
+
+            /// [`Schedule::TAKES_TURNS`] of this scheduler.
+            #[inline]
+            pub const fn takes_turns(self) -> bool {
+                match self {
+                    $(Self::$scheduler => $scheduler::TAKES_TURNS,)*
                 }
             }
 

@@ -2,8 +2,6 @@
 
 //! What the filter consults.
 
-use ::core::cell::Cell;
-
 use crate::core::connection::Connection;
 use crate::core::connection_table::ConnectionTable;
 use crate::core::tuple::{
@@ -29,10 +27,10 @@ pub trait Service {
     /// The service's own timeout in milliseconds, 0 for the protocol's default.
     fn timeout(&self) -> u32;
 
-    /// Chooses a destination by the connection's hash or the CPU's position
+    /// Chooses a destination by the connection's hash or in turn
     /// ([`crate::core::scheduler::Scheduler::select`]); `None` if there is none of a weight
     /// above zero.
-    fn select(&self, hash: u32, position: u32) -> Option<Choice>;
+    fn select(&self, hash: u32) -> Option<Choice>;
 }
 
 /// One state of the configuration, and the accounts of its connections.
@@ -69,7 +67,4 @@ pub struct Context<'a, C, B, S> {
     /// The time, in wrapping milliseconds. Coarse is good: each step of it costs every active
     /// connection one shared write.
     pub now: u32,
-    /// How many times this CPU has chosen a destination; counted on here. CPUs do best to
-    /// begin at different numbers.
-    pub position: &'a Cell<u32>,
 }

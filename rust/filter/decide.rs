@@ -226,11 +226,9 @@ where
     fn open<P: Packet>(&self, packet: &mut P, segment: &Segment, service: &C::Service) -> Verdict {
         let hash = selection_hash(segment.protocol, segment.source, segment.destination);
         for attempt in 0..CHOICES {
-            let position = self.position.get();
-            self.position.set(position.wrapping_add(1));
             // Other attempts fall anywhere: the golden section spreads them.
             let hash = hash.wrapping_add(attempt.wrapping_mul(0x9e37_79b9));
-            let Some(choice) = service.select(hash, position) else {
+            let Some(choice) = service.select(hash) else {
                 break;
             };
             let connection = Connection {

@@ -13,7 +13,6 @@ pub(crate) use self::registry::{
     Lifetime, //
 };
 
-use ::core::sync::atomic::AtomicU32;
 use kernel::{
     new_mutex,
     prelude::*,
@@ -68,8 +67,6 @@ pub(crate) struct Switch {
     connections: Connections,
     /// What is remembered of routing table 62 and ARP.
     routes: PerCpuOwned<RouteCache>,
-    /// Where each CPU stands in round robin.
-    positions: PerCpu<AtomicU32>,
     counters: PerCpu<CpuCounters>,
     /// Packets between the CPUs and `yard0` (storage area 68).
     pub(crate) rings: Rings,
@@ -97,8 +94,6 @@ impl Switch {
         let config = Config::new()?;
         let connections = Connections::new(limit)?;
         let routes = PerCpuOwned::new(|_| RouteCache::new())?;
-        // CPUs begin at different places, so that they do not all choose the same at first.
-        let positions = PerCpu::new(|cpu| Ok(AtomicU32::new(cpu.wrapping_mul(0x9e37_79b9))))?;
         let counters = PerCpu::new(|_| Ok(CpuCounters::new()))?;
         let rings = Rings::new(cpus)?;
         let engines = RcuArc::new(Arc::new(Engines { list: KVec::new() }, GFP_KERNEL)?);
@@ -109,7 +104,6 @@ impl Switch {
                 config <- config,
                 connections,
                 routes,
-                positions,
                 counters,
                 rings,
                 engines,

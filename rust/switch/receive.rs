@@ -2,14 +2,6 @@
 
 //! The way of a received packet: filter, route, transmission (Figs. 5 and 6).
 
-use ::core::{
-    cell::Cell,
-    sync::atomic::{
-        AtomicU32,
-        Ordering::Relaxed, //
-    },
-};
-
 use super::Switch;
 use crate::{
     config::Snapshot,
@@ -78,9 +70,6 @@ impl Switch {
         };
         counters.received.add(1);
         let snapshot = self.config.current.read_bh(bh);
-        let none = AtomicU32::new(0);
-        let positions = self.positions.this().unwrap_or(&none);
-        let position = Cell::new(positions.load(Relaxed));
         let view = View {
             snapshot,
             switch: self,
@@ -91,15 +80,11 @@ impl Switch {
                 services: &view,
                 connections: self.connections.table(),
                 now: route::coarse_milliseconds(),
-                position: &position,
             },
             &mut packet,
         );
         match verdict {
             Verdict::Forward(forward) => {
-                if forward.is_new {
-                    positions.store(position.get(), Relaxed);
-                }
                 count(snapshot, &forward);
                 match self.send(packet, forward.next, bh) {
                     Ok(()) => counters.forwarded.add(1),

@@ -17,6 +17,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 packets=40000		# per measurement, and so new flows of a "-new" case
 sample=16		# looked at one by one
+# shellcheck disable=SC2034 # for the cases
 vip=10.9.9.9:9000 server=10.2.0.2:9001
 router_mac=02:00:00:00:01:01 sender_mac=02:00:00:00:01:00
 out_mac=02:00:00:00:02:00 server_mac=02:00:00:00:02:01
@@ -125,7 +126,7 @@ measure() {
 		die "$name: $before of $packets packets were delivered"
 	fi
 	case $flows:$made in
-	known:0 | new:$packets) ;;
+	known:0 | new:"$packets") ;;
 	*) "$tracks" && die "$name: $made connections were made" ;;
 	esac
 	echo "reading $name $round $nanoseconds $packets"

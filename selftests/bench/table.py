@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """table.py OUTPUT RESULTS: makes of guest.sh's output a table and a JSON file.
 
-Exits with 1 when the rounds of a case differ by more than TOLERANCE.
+Exits with 1 when the rounds of a case differ by more than its tolerance.
 """
 
 import json
 import sys
 
-# Two rounds of the same case may differ by this part of their mean.
+# Two rounds of the same case may differ by this part of their mean.  New flows cost what
+# is done in the background for them, too, of which a round has a turn more or less.
 TOLERANCE = 0.005
+TOLERANCE_NEW = 0.1
 FLOOR = "redirect"
 
 
@@ -82,10 +84,14 @@ def main():
     print_table(results)
     status = 0
     for result in results:
-        if len(result["rounds"]) < 2 or result["spread"] > TOLERANCE:
-            print(f"bench: {result['case']}: the rounds do not agree within {TOLERANCE:.1%}: "
+        allowed = TOLERANCE_NEW if result["case"].endswith("-new") else TOLERANCE
+        if len(result["rounds"]) < 2 or result["spread"] > allowed:
+            print(f"bench: {result['case']}: the rounds do not agree within {allowed:.1%}: "
                   f"{result['rounds']}")
             status = 1
+        elif result["spread"] > TOLERANCE:
+            print(f"note: {result['case']}: good to {result['spread']:.1%} only: "
+                  f"{result['rounds']}")
     sys.exit(status)
 
 

@@ -196,7 +196,7 @@ wait $loader
 load=$(awk '{ sum += $1 } END { print sum + 0 }' "$run/asked")
 say "Over all of this, $load requests:"
 tally "$run/load"
-expect_equal "requests without an answer" "$(unanswered "$run/load" $load)" 0
+expect_equal "requests without an answer" "$(unanswered "$run/load" "$load")" 0
 expect "web2 had less than the others" \
 	[ "$(share "$run/load" web2)" -lt "$(share "$run/load" web1)" ]
 show yardctl destination list

@@ -14,8 +14,7 @@
  * enum switchyard_scheduler - How a new connection's destination is chosen.
  * @SWITCHYARD_SCHEDULER_MAGLEV: Maglev hashing over the 5-tuple (Eisenbud et
  *   al., NSDI 2016).
- * @SWITCHYARD_SCHEDULER_RR: Weighted round robin, interleaved, one position
- *   per CPU.
+ * @SWITCHYARD_SCHEDULER_RR: Weighted round robin, interleaved.
  */
 enum switchyard_scheduler {
 	SWITCHYARD_SCHEDULER_MAGLEV,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154
 #
 # IPVS, masquerading, round robin over one destination, without connection tracking.
 
@@ -11,8 +11,8 @@ setup() {
 	modprobe -a ip_vs ip_vs_rr
 	ip addr add "${vip%:*}/32" dev lo
 	sysctl -qw net.ipv4.vs.conntrack=0
-	ipvsadm -A -u $vip -s rr
-	ipvsadm -a -u $vip -r $server -m
+	ipvsadm -A -u "$vip" -s rr
+	ipvsadm -a -u "$vip" -r "$server" -m
 }
 
 connections() {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2154
 #
 # Switchyard, NAT, Maglev over one destination; on one CPU without polling.
 
@@ -10,7 +10,7 @@ tracks=true
 setup() {
 	insmod "$here/switchyard.ko"
 	"$here/yardctl" claim g1 --policy interrupt
-	"$here/yardctl" service add udp $vip -d $server
+	"$here/yardctl" service add udp "$vip" -d "$server"
 }
 
 connections() {

@@ -6,7 +6,6 @@
 
 mod common;
 
-use std::cell::Cell;
 use std::collections::HashMap;
 
 use common::{context, endpoint, table, Config, Random, Table};
@@ -84,7 +83,6 @@ struct Switch {
     config: Config,
     table: Table,
     now: u32,
-    position: Cell<u32>,
 }
 
 impl Switch {
@@ -93,7 +91,6 @@ impl Switch {
             config,
             table: table(64, slots),
             now: 0,
-            position: Cell::new(0),
         }
     }
 
@@ -106,7 +103,7 @@ impl Switch {
         flags: Flags,
     ) -> (Verdict, Endpoint, Endpoint) {
         let mut bytes = packet(protocol, from, to, flags);
-        let context = context(&self.config, &self.table, self.now, &self.position);
+        let context = context(&self.config, &self.table, self.now);
         let mut packet = SlicePacket::new(&mut bytes, ChecksumState::Full);
         let verdict = filter(&context, &mut packet);
         assert_eq!(fold(covered(packet.as_slice())), 0xffff, "{verdict:?}");
@@ -266,7 +263,9 @@ fn a_reset_ends_it() {
         switch.now += 10_000;
         assert_eq!(switch.expire(), 1);
         // Round robin stands at the second destination now.
-        switch.position.set(1);
+        for service in switch.config.services.values() {
+            service.turn.set(1);
+        }
     }
 }
 
@@ -370,10 +369,9 @@ fn resets() {
     ] {
         let config = one_service();
         let table = table(16, 4);
-        let position = Cell::new(0);
         let mut bytes = packet(Protocol::Tcp, client(1), web(), flags);
         let mut packet = SlicePacket::new(&mut bytes, ChecksumState::Partial);
-        let verdict = filter(&context(&config, &table, 0, &position), &mut packet);
+        let verdict = filter(&context(&config, &table, 0), &mut packet);
         assert_eq!(verdict, Verdict::Reply(client(1).address));
         let bytes = packet.as_slice();
         assert_eq!(bytes.len(), 40);
@@ -385,7 +383,7 @@ fn resets() {
             (sequence, acknowledgment, answer)
         );
         // A reset is never answered, so two switches cannot keep each other busy.
-        let verdict = filter(&context(&config, &table, 0, &position), &mut packet);
+        let verdict = filter(&context(&config, &table, 0), &mut packet);
         assert_eq!(verdict, Verdict::Pass);
     }
 }
@@ -539,4 +537,33 @@ fn equals_a_model() {
             assert_eq!((found.state, found.last_seen), (known.state, known.last));
         }
     }
+}
+
+/// Each service takes turns of its own: connections of one do not shift those of the other.
+#[test]
+fn services_take_turns_by_themselves() {
+    let other = Endpoint::new(web().address, 8080);
+    let mut config = Config::default();
+    for (service, first) in [(web(), 1), (other, 11)] {
+        config.add(
+            Protocol::Tcp,
+            service,
+            Scheduler::RoundRobin,
+            &[(real(1), 1), (real(2), 1)],
+            first,
+        );
+    }
+    let mut switch = Switch::new(config, 64);
+    for number in 0..10 {
+        for service in [web(), other] {
+            switch.forwarded(
+                Endpoint::new(client(1).address, 1000 + number),
+                service,
+                SYN,
+            );
+        }
+    }
+    let active = switch.config.active.borrow();
+    let shares: Vec<_> = [1, 2, 11, 12].map(|id| active.get(&id).copied()).into();
+    assert_eq!(shares, [Some(5); 4]);
 }

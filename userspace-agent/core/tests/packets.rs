@@ -4,7 +4,6 @@
 
 mod common;
 
-use std::cell::Cell;
 use std::fmt::Write;
 
 use common::{address, context, endpoint, table, Config, Table};
@@ -154,10 +153,9 @@ fn scapys_packets() {
     assert!(cases.len() >= 140, "{}", cases.len());
     for case in &cases {
         let table = connections(&config);
-        let position = Cell::new(0);
         let mut bytes = case.before.clone();
         let mut packet = SlicePacket::new(&mut bytes, state(case));
-        let verdict = filter(&context(&config, &table, 1, &position), &mut packet);
+        let verdict = filter(&context(&config, &table, 1), &mut packet);
         if tell(verdict) != case.verdict {
             writeln!(failures, "{}: {verdict:?}", case.name).expect("string");
         }
@@ -189,10 +187,9 @@ fn no_memory() {
     for case in cases() {
         let table = connections(&config);
         let free = table.free_count();
-        let position = Cell::new(0);
         let mut bytes = case.before.clone();
         let mut packet = Stingy(SlicePacket::new(&mut bytes, state(&case)));
-        let verdict = filter(&context(&config, &table, 1, &position), &mut packet);
+        let verdict = filter(&context(&config, &table, 1), &mut packet);
         // To find out that there is no destination would take a choice, and that comes after.
         if case.after.is_some() || case.name == "udp-no-destination" {
             assert_eq!(tell(verdict), "drop no-memory", "{}", case.name);
@@ -211,10 +208,9 @@ fn every_cut() {
     for case in cases() {
         for len in 0..case.before.len().min(80) {
             let table = connections(&config);
-            let position = Cell::new(0);
             let mut bytes = case.before[..len].to_vec();
             let mut packet = SlicePacket::new(&mut bytes, state(&case));
-            let verdict = filter(&context(&config, &table, 1, &position), &mut packet);
+            let verdict = filter(&context(&config, &table, 1), &mut packet);
             match verdict {
                 Verdict::Pass | Verdict::Drop(_) => {
                     assert_eq!(packet.as_slice(), &case.before[..len], "{}", case.name);

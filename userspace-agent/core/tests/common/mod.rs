@@ -78,6 +78,7 @@ pub struct Virtual {
     pub scheduler: Scheduler,
     pub table: Vec<u16>,
     pub destinations: Vec<Choice>,
+    pub turn: Cell<u32>,
 }
 
 impl Service for Virtual {
@@ -89,8 +90,10 @@ impl Service for Virtual {
         self.timeout
     }
 
-    fn select(&self, hash: u32, position: u32) -> Option<Choice> {
-        let index = self.scheduler.select(&self.table, hash, position)?;
+    fn select(&self, hash: u32) -> Option<Choice> {
+        let turn = self.turn.get();
+        self.turn.set(turn.wrapping_add(1));
+        let index = self.scheduler.select(&self.table, hash, turn)?;
         self.destinations.get(usize::from(index)).copied()
     }
 }
@@ -137,6 +140,7 @@ impl Config {
             scheduler,
             table,
             destinations,
+            turn: Cell::new(0),
         };
         self.services.insert((protocol, endpoint), service);
     }
@@ -176,13 +180,11 @@ pub fn context<'a>(
     config: &'a Config,
     table: &'a Table,
     now: u32,
-    position: &'a Cell<u32>,
 ) -> Context<'a, Config, Vec<Bucket>, Chunks> {
     Context {
         services: config,
         connections: table,
         now,
-        position,
     }
 }
 
