@@ -33,10 +33,20 @@ held() {
 	yardctl --json claims | jq -r '[.[] | .irq] | unique | map(select(. > 0)) | length'
 }
 
+# Whether all queues rest on interrupts that are not held; prints how many handovers there
+# were by then. In one look, as a stray packet may change it at any time.
+resting() {
+	local claims
+	claims=$(yardctl --json claims)
+	jq -e 'all(.[]; .state == "interrupt" and (.irq // 0) == 0)' >/dev/null <<<"$claims" || return 1
+	jq '[.[].handovers] | add' <<<"$claims"
+}
+
 received() {
 	queue_sum "$front" packets
 }
 
+handovers=0
 topology
 expect "the module loads" load
 
@@ -58,8 +68,7 @@ between "released, the interrupts come again" $(($(interrupts) - before)) 1 1000
 expect "and the stack gets the packets" in_client ping -q -c 2 -i 0.1 "$GATEWAY"
 
 expect "the device is claimed, adaptive" yardctl claim "$front" --cpus 2 --idle-timeout 300ms
-expect "it rests on interrupts" slowwait 5 is interrupt states
-handovers=$(queue_sum "$front" handovers)
+expect "it rests on interrupts" eval 'handovers=$(slowwait 5 resting)'
 expect "traffic has its queues polled" warm
 between "the change is counted" $(($(queue_sum "$front" handovers) - handovers)) 4 1000
 before=$(interrupts) packets=$(received)
@@ -68,9 +77,9 @@ expect "a steady stream is answered" in_client ping -q -c 50 -i 0.02 "$GATEWAY"
 between "by the engine" $(($(received) - packets)) 45 100000
 # Other queues may have gone back and seen a stray packet, no more.
 between "and hardly by interrupt" $(($(interrupts) - before)) 0 12
-expect "left alone, the queues return to interrupts" slowwait 5 is interrupt states
-equal "which are not held any more" "$(held)" 0
-handovers=$(queue_sum "$front" handovers) before=$(interrupts)
+expect "left alone, the queues return to interrupts, which are not held" \
+	eval 'handovers=$(slowwait 5 resting)'
+before=$(interrupts)
 expect "and are taken back with the next packet" warm
 between "by an interrupt" $(($(interrupts) - before)) 1 100000
 between "one handover a queue, or more" $(($(queue_sum "$front" handovers) - handovers)) 4 1000
