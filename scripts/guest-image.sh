@@ -89,7 +89,7 @@ make_root() {
 
 make_initrd() {
 	local early_dir=$image/early module file
-	mkdir -p "$early_dir"/{bin,dev,proc,sys,root,modules}
+	mkdir -p "$early_dir"/{bin,dev,proc,sys,sysroot,modules}
 	cp "$(command -v busybox)" "$early_dir/bin/busybox"
 	cp "$TOP/scripts/guest/initrd-init" "$early_dir/init"
 	for module in "${early[@]}"; do
