@@ -26,7 +26,7 @@ check: ## all tests, in a virtual machine where needed; T=NAME for one scenario
 demo: ## a switch, two servers and clients, shown at work in a virtual machine
 	@scripts/demo.sh
 
-bench: ## the measurements, written to build/bench
+bench: ## the measurements, written to selftests/bench/results.json
 	@selftests/bench/run.sh
 
 vm: ## a shell in the virtual machine, with the module and the tools
