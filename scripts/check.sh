@@ -97,7 +97,25 @@ machine() {
 	done
 }
 
+# What the build root sees of a cache that was moved.
+setup_tests() {
+	local file=$CACHE/seen-from-inside
+	echo "== set-up"
+	rm -f "$file"
+	# shellcheck disable=SC2016 # expanded inside
+	if SWITCHYARD_CACHE=$CACHE "$enter" -- sh -c ': >"$SWITCHYARD_CACHE/seen-from-inside"' &&
+		[ -f "$file" ]; then
+		echo "ok: the cache is the same inside"
+		passed=$((passed + 1))
+	else
+		echo "not ok: the cache is not the same inside"
+		failed=$((failed + 1))
+	fi
+	rm -f "$file"
+}
+
 if [ -z "$only" ] && [ -f userspace-agent/Cargo.toml ]; then
+	setup_tests
 	host_tests
 fi
 

@@ -43,6 +43,8 @@ esac
 keep=()
 while IFS='=' read -r -d '' name value; do
 	case $name in
+	# A path out here, and another in there.
+	SWITCHYARD_CACHE) ;;
 	*_proxy | *_PROXY | TERM | LANG | SOURCE_DATE_EPOCH | SWITCHYARD_* | T | V | W | KDIR | CASE | CLIPPY | CI)
 		keep+=("$name=$value") ;;
 	esac

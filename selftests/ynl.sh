@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The kernel's stock YNL command line drives the family with our specification: asks,
+# changes, refusals and notifications, without a line of our own user space but where
+# the two are compared.
+#
+#     cli.py --spec switchyard.yaml <--> switchyard (generic netlink) <--> yardctl
+
+# shellcheck disable=SC2016 # text for eval
+. "$(dirname "$0")/lib.sh"
+
+work=$(mktemp -d)
+defer rm -rf "$work"
+
+# stock ARGUMENT...: the stock client, its answer as JSON. Seconds each, under emulation.
+stock() {
+	timeout 30 python3 "$HERE/../net/lib/ynl/pyynl/cli.py" --spec "$SPEC" --no-schema \
+		--output-json "$@"
+}
+
+# answers QUERY WANTED: what jq finds in the stock client's last answer.
+answers() {
+	[ "$(jq -c "$1" "$work/answer")" = "$2" ]
+}
+
+ask() {
+	stock "$@" >"$work/answer" 2>"$work/error"
+}
+
+# Waits until the kernel lists as many listeners of a generic-netlink group, all told.
+listens() {
+	awk '$2 == 16 && $4 != "00000000" { n++ } END { exit !n }' /proc/net/netlink
+}
+
+need python3 jq
+key='"protocol": 6, "address": "10.9.9.9", "port": 80'
+expect "the module loads" load
+
+expect "the switch tells of itself" ask --do switch-get
+expect "with its version" answers '.version' '"0.1.0"'
+
+stock --subscribe config --duration 20 >"$work/heard" 2>&1 &
+listener=$!
+expect "somebody listens" wait_for 10000 listens
+
+expect "a service is added" ask --do service-add --json "{$key, \"scheduler\": \"rr\"}"
+expect "a destination is added" ask --do destination-add \
+	--json "{\"service\": {$key}, \"address\": \"10.2.0.2\", \"weight\": 3}"
+expect "the destinations are listed" ask --dump destination-get
+expect "with what was given and what was not" answers \
+	'.[] | [.address, .port, .weight, .forwarding]' '["10.2.0.2",80,3,"nat"]'
+equal "yardctl sees the same" \
+	"$(yardctl --json destination list | jq -c '.[] | [.address, .port, .weight, .forwarding]')" \
+	'["10.2.0.2",80,3,"nat"]'
+
+refuse "a second service of the same key is refused" ask --do service-add --json "{$key}"
+expect "with the error" grep -q 'File exists' "$work/error"
+refuse "a batch with a bad change is refused" ask --do apply --json "{\"change\": [
+	{\"kind\": \"add\", \"service\": {\"protocol\": 17, \"address\": \"10.9.9.9\", \"port\": 53}},
+	{\"kind\": \"del\", \"service\": {\"protocol\": 17, \"address\": \"10.9.9.8\", \"port\": 53}}]}"
+expect "the services are listed" ask --dump service-get
+expect "and none of it was done" answers 'map([.protocol, .port, .scheduler])' '[[6,80,"rr"]]'
+
+expect "what was heard is told" wait "$listener"
+equal "it was these two" \
+	"$(jq -rs '[.. | objects | select(has("name")) | .name] | join(" ")' "$work/heard")" \
+	"service-ntf destination-ntf"
+finish
