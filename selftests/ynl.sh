@@ -55,7 +55,7 @@ equal "yardctl sees the same" \
 	'["10.2.0.2",80,3,"nat"]'
 
 refuse "a second service of the same key is refused" ask --do service-add --json "{$key}"
-expect "with the error" grep -q 'File exists' "$work/error"
+expect "with the error" grep -q '^Netlink error: .*File exists' "$work/answer"
 refuse "a batch with a bad change is refused" ask --do apply --json "{\"change\": [
 	{\"kind\": \"add\", \"service\": {\"protocol\": 17, \"address\": \"10.9.9.9\", \"port\": 53}},
 	{\"kind\": \"del\", \"service\": {\"protocol\": 17, \"address\": \"10.9.9.8\", \"port\": 53}}]}"
@@ -63,7 +63,8 @@ expect "the services are listed" ask --dump service-get
 expect "and none of it was done" answers 'map([.protocol, .port, .scheduler])' '[[6,80,"rr"]]'
 
 expect "what was heard is told" wait "$listener"
-equal "it was these two" \
+# The service tells again, as it counts its destinations.
+equal "it was these three" \
 	"$(jq -rs '[.. | objects | select(has("name")) | .name] | join(" ")' "$work/heard")" \
-	"service-ntf destination-ntf"
+	"service-ntf service-ntf destination-ntf"
 finish
