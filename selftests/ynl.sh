@@ -40,8 +40,10 @@ expect "the module loads" load
 expect "the switch tells of itself" ask --do switch-get
 expect "with its version" answers '.version' '"0.1.0"'
 
-stock --subscribe config --duration 20 >"$work/heard" 2>&1 &
-listener=$!
+# Not by the function: what is killed is to be the client, not a shell around it.
+PYTHONUNBUFFERED=1 timeout 60 python3 "$HERE/../net/lib/ynl/pyynl/cli.py" --spec "$SPEC" --no-schema \
+	--output-json --subscribe config >"$work/heard" 2>&1 &
+defer kill $!
 expect "somebody listens" wait_for 10000 listens
 
 expect "a service is added" ask --do service-add --json "{$key, \"scheduler\": \"rr\"}"
@@ -62,8 +64,8 @@ refuse "a batch with a bad change is refused" ask --do apply --json "{\"change\"
 expect "the services are listed" ask --dump service-get
 expect "and none of it was done" answers 'map([.protocol, .port, .scheduler])' '[[6,80,"rr"]]'
 
-expect "what was heard is told" wait "$listener"
 # The service tells again, as it counts its destinations.
+expect "what happened is heard" wait_for 10000 grep -q 'destination-ntf' "$work/heard"
 equal "it was these three" \
 	"$(jq -rs '[.. | objects | select(has("name")) | .name] | join(" ")' "$work/heard")" \
 	"service-ntf service-ntf destination-ntf"
