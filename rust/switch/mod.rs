@@ -33,6 +33,7 @@ use crate::{
         drop_reason::DropReason, //
     },
     engine::claim::Claim,
+    filter::Services as _,
     net::{
         bh::BottomHalf,
         kthread::Thread,
@@ -148,19 +149,7 @@ impl Switch {
 
     /// Accounts for the end of a connection.
     pub(crate) fn forget(&self, gone: &Connection, bh: &BottomHalf) {
-        let snapshot = self.config.current.read_bh(bh);
-        if let Some(traffic) = snapshot
-            .destination_counters(gone.destination_id)
-            .and_then(|counters| counters.this())
-        {
-            traffic.closed();
-        }
-        if let Some(traffic) = snapshot
-            .service_counters(gone.service_id)
-            .and_then(|counters| counters.this())
-        {
-            traffic.closed();
-        }
+        self.config.current.read_bh(bh).closed(gone);
     }
 
     /// Frees a packet and counts why.

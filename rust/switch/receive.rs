@@ -36,7 +36,6 @@ use crate::{
 struct View<'a> {
     snapshot: &'a Snapshot,
     switch: &'a Switch,
-    bh: &'a BottomHalf,
 }
 
 impl Services for View<'_> {
@@ -58,7 +57,7 @@ impl Services for View<'_> {
     }
 
     fn closed(&self, connection: &Connection) {
-        self.switch.forget(connection, self.bh);
+        self.snapshot.closed(connection);
     }
 }
 
@@ -73,7 +72,6 @@ impl Switch {
         let view = View {
             snapshot,
             switch: self,
-            bh,
         };
         let verdict = filter::filter(
             &Context {
