@@ -19,7 +19,7 @@ use crate::core::tuple::Endpoint;
 /// How a packet is taken to its destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forwarding {
-    /// Address, port and MAC are rewritten, replies translated back.
+    /// Ipv4Address, port and MAC are rewritten, replies translated back.
     Nat,
 }
 

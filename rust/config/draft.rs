@@ -34,8 +34,8 @@ use super::{
 use crate::core::{
     scheduler::Scheduler,
     tuple::{
-        Address,
         Endpoint, //
+        Ipv4Address,
     }, //
 };
 
@@ -90,7 +90,7 @@ pub(crate) struct Draft {
     destinations: Slots<Arc<Destination>>,
     service_ids: Index<ServiceKey>,
     destination_ids: Index<DestinationKey>,
-    addresses: Index<Address>,
+    addresses: Index<Ipv4Address>,
     changed: bool,
 }
 

@@ -3,6 +3,10 @@
 //! The configuration as the filter consults it.
 
 use super::{
+    destination::{
+        Destination,
+        Forwarding, //
+    },
     service::{
         Service,
         ServiceKey, //
@@ -12,16 +16,53 @@ use super::{
 use crate::{
     core::{
         connection::Connection,
+        method::{
+            Encapsulation,
+            Method, //
+        },
         tuple::{
-            Address,
+            Address as _,
             Endpoint,
+            IpAddress,
+            Ipv4Address,
             Protocol, //
         }, //
     },
     filter, //
 };
 
+impl filter::Destination for Destination {
+    #[inline]
+    fn id(&self) -> u32 {
+        self.id
+    }
+
+    #[inline]
+    fn method(&self) -> Method {
+        match self.settings.forwarding {
+            Forwarding::Nat => Method::Nat,
+        }
+    }
+
+    #[inline]
+    fn endpoint(&self) -> Endpoint<IpAddress> {
+        self.key.endpoint.any()
+    }
+
+    #[inline]
+    fn encapsulation(&self) -> Encapsulation {
+        Encapsulation::Ip
+    }
+
+    #[inline]
+    fn is_there(&self) -> bool {
+        true
+    }
+}
+
 impl filter::Service for Service {
+    type Destination = Destination;
+
     #[inline]
     fn id(&self) -> u32 {
         self.id
@@ -33,28 +74,43 @@ impl filter::Service for Service {
     }
 
     #[inline]
-    fn select(&self, hash: u32) -> Option<filter::Choice> {
+    fn options(&self) -> filter::Options {
+        filter::Options::default()
+    }
+
+    #[inline]
+    fn select(&self, hash: u32) -> Option<&Destination> {
         let index = self.selection.select(hash, &self.turn)?;
-        let destination = self.destinations.get(usize::from(index))?;
-        Some(filter::Choice {
-            destination_id: destination.id,
-            destination: destination.key.endpoint,
-        })
+        self.destinations
+            .get(usize::from(index))
+            .map(|found| &**found)
+    }
+
+    #[inline]
+    fn select_stateless(&self, hash: u32) -> Option<&Destination> {
+        self.select(hash)
     }
 }
 
 impl filter::Services for Snapshot {
+    type Destination = Destination;
     type Service = Service;
 
     #[inline]
-    fn service(&self, protocol: Protocol, endpoint: Endpoint) -> Option<&Service> {
+    fn service(&self, protocol: Protocol, endpoint: Endpoint<IpAddress>) -> Option<&Service> {
+        let endpoint = Endpoint::new(Ipv4Address::from_ip(endpoint.address)?, endpoint.port);
         let key = ServiceKey { protocol, endpoint };
         Snapshot::service(self, &key).map(|service| &**service)
     }
 
     #[inline]
-    fn is_service_address(&self, address: Address) -> bool {
-        self.has_address(address)
+    fn is_service_address(&self, address: IpAddress) -> bool {
+        Ipv4Address::from_ip(address).is_some_and(|address| self.has_address(address))
+    }
+
+    #[inline]
+    fn destination(&self, id: u32) -> Option<&Destination> {
+        self.destination_by_id(id).map(|found| &**found)
     }
 
     fn opened(&self, connection: &Connection) {

@@ -24,11 +24,11 @@ use super::{
     slots::Slots, //
 };
 use crate::core::tuple::{
-    Address,
     Endpoint, //
+    Ipv4Address,
 };
 
-impl Key for Address {
+impl Key for Ipv4Address {
     #[inline]
     fn hash(&self) -> u64 {
         spread(u64::from(self.bits()))
@@ -46,7 +46,7 @@ pub(crate) struct Snapshot {
     pub(super) service_ids: Index<ServiceKey>,
     pub(super) destination_ids: Index<DestinationKey>,
     /// Addresses of services, and how many services each has.
-    pub(super) addresses: Index<Address>,
+    pub(super) addresses: Index<Ipv4Address>,
 }
 
 impl Snapshot {
@@ -97,7 +97,7 @@ impl Snapshot {
 
     /// Whether any service has this address.
     #[inline]
-    pub(crate) fn has_address(&self, address: Address) -> bool {
+    pub(crate) fn has_address(&self, address: Ipv4Address) -> bool {
         self.addresses.get(&address).is_some()
     }
 

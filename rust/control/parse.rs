@@ -13,8 +13,8 @@ use crate::{
     core::{
         scheduler::Scheduler,
         tuple::{
-            Address,
             Endpoint,
+            Ipv4Address,
             Protocol, //
         }, //
     },
@@ -27,9 +27,9 @@ use crate::{
 };
 
 /// An IPv4 address, whatever it may be good for.
-pub(super) fn any_address(attribute: Attribute<'_>) -> Result<Address, Refusal<'_>> {
+pub(super) fn any_address(attribute: Attribute<'_>) -> Result<Ipv4Address, Refusal<'_>> {
     match *attribute.payload() {
-        [a, b, c, d] => Ok(Address::from_octets([a, b, c, d])),
+        [a, b, c, d] => Ok(Ipv4Address::from_octets([a, b, c, d])),
         ref payload => Err(if payload.len() == 16 {
             Refusal::new(EAFNOSUPPORT, c"only IPv4 is supported")
         } else {
@@ -40,7 +40,7 @@ pub(super) fn any_address(attribute: Attribute<'_>) -> Result<Address, Refusal<'
 }
 
 /// The IPv4 address of a host.
-pub(super) fn address(attribute: Attribute<'_>) -> Result<Address, Refusal<'_>> {
+pub(super) fn address(attribute: Attribute<'_>) -> Result<Ipv4Address, Refusal<'_>> {
     let address = any_address(attribute)?;
     let message = match address.octets() {
         [0, ..] => c"the address is that of no host",
@@ -61,9 +61,11 @@ pub(super) fn port(attribute: Attribute<'_>) -> Result<u16, Refusal<'_>> {
 
 /// TCP or UDP.
 pub(super) fn protocol(attribute: Attribute<'_>) -> Result<Protocol, Refusal<'_>> {
-    Protocol::from_number(attribute.u8()?).ok_or_else(|| {
-        Refusal::new(EPROTONOSUPPORT, c"only TCP (6) and UDP (17) are supported").at(attribute)
-    })
+    Protocol::from_number(attribute.u8()?)
+        .filter(|protocol| *protocol != Protocol::Sctp)
+        .ok_or_else(|| {
+            Refusal::new(EPROTONOSUPPORT, c"only TCP (6) and UDP (17) are supported").at(attribute)
+        })
 }
 
 /// The key of a service: all of protocol, address and port.

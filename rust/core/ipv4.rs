@@ -8,7 +8,7 @@ use zerocopy::{
 };
 
 use super::checksum;
-use super::tuple::Address;
+use super::tuple::Ipv4Address;
 
 /// Bytes of a header without options.
 pub const HEADER_LENGTH: usize = 20;
@@ -105,9 +105,9 @@ pub struct Ipv4 {
     /// Whether this is a fragment.
     pub fragment: Fragment,
     /// The sender.
-    pub source: Address,
+    pub source: Ipv4Address,
     /// The receiver.
-    pub destination: Address,
+    pub destination: Ipv4Address,
 }
 
 /// The header length, options included, that the first byte of a packet tells; not checked.
@@ -162,8 +162,8 @@ impl Ipv4 {
             } else {
                 Fragment::Later
             },
-            source: Address::from_bits(header.source.get()),
-            destination: Address::from_bits(header.destination.get()),
+            source: Ipv4Address::from_bits(header.source.get()),
+            destination: Ipv4Address::from_bits(header.destination.get()),
         })
     }
 }

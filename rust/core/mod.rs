@@ -19,6 +19,7 @@
 //! `Release` store where it would use `rcu_assign_pointer()`; the kernel crate's own atomics
 //! are calls out of line on kernels built by gcc, these are instructions.
 
+pub mod address;
 pub mod bucket;
 pub mod candidate;
 pub mod checksum;
@@ -29,7 +30,9 @@ pub mod drop_reason;
 pub mod free_list;
 pub mod ipv4;
 pub mod maglev;
+pub mod method;
 pub mod packet;
+pub mod protocol;
 pub mod round_robin;
 pub mod scheduler;
 pub mod slot;

@@ -8,115 +8,50 @@
 
 use ::core::fmt;
 
-/// An IPv4 address as a number in host order: 10.0.0.1 is `0x0a000001`.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address(u32);
-
-impl Address {
-    /// The address with this number, in host order.
-    pub const fn from_bits(bits: u32) -> Self {
-        Self(bits)
-    }
-
-    /// The address with these bytes, in network order.
-    pub const fn from_octets(octets: [u8; 4]) -> Self {
-        Self(u32::from_be_bytes(octets))
-    }
-
-    /// The address in the kernel's `__be32`: its memory holds network order.
-    pub const fn from_be32(be: u32) -> Self {
-        Self(u32::from_be(be))
-    }
-
-    /// The number, in host order.
-    pub const fn bits(self) -> u32 {
-        self.0
-    }
-
-    /// The bytes, in network order.
-    pub const fn octets(self) -> [u8; 4] {
-        self.0.to_be_bytes()
-    }
-
-    /// The kernel's `__be32`.
-    pub const fn to_be32(self) -> u32 {
-        self.0.to_be()
-    }
-
-    /// Whether a packet may be sent to it that answers one from it: no group, not everybody,
-    /// nobody or the loopback (RFC 1122, 3.2.1.3).
-    pub const fn may_be_answered(self) -> bool {
-        let first = self.0 >> 24;
-        self.0 != 0 && self.0 != u32::MAX && first != 127 && first & 0xf0 != 0xe0
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d] = self.octets();
-        write!(f, "{a}.{b}.{c}.{d}")
-    }
-}
-
-impl fmt::Debug for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// A transport protocol that can be balanced; the value is the IP protocol number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Protocol {
-    /// TCP, RFC 9293.
-    Tcp = 6,
-    /// UDP, RFC 768.
-    Udp = 17,
-}
-
-impl Protocol {
-    /// The protocol with this IP protocol number, if it is one of the two.
-    #[inline(always)]
-    pub const fn from_number(number: u8) -> Option<Self> {
-        match number {
-            6 => Some(Self::Tcp),
-            17 => Some(Self::Udp),
-            _ => None,
-        }
-    }
-
-    /// The IP protocol number.
-    #[inline(always)]
-    pub const fn number(self) -> u8 {
-        self as u8
-    }
-}
+pub use super::address::{
+    Address,
+    Family,
+    IpAddress,
+    Ipv4Address,
+    Ipv6Address, //
+};
+pub use super::protocol::Protocol;
 
 /// An address and a port, both in host order.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Endpoint {
-    /// The IPv4 address.
-    pub address: Address,
-    /// The TCP or UDP port.
+pub struct Endpoint<A = Ipv4Address> {
+    /// The IP address.
+    pub address: A,
+    /// The TCP, UDP or SCTP port.
     pub port: u16,
 }
 
-impl Endpoint {
+impl<A> Endpoint<A> {
     /// An endpoint of these parts.
-    pub const fn new(address: Address, port: u16) -> Self {
+    pub const fn new(address: A, port: u16) -> Self {
         Self { address, port }
     }
+}
 
+impl<A: Address> Endpoint<A> {
+    /// The same endpoint, of either family.
+    #[inline(always)]
+    pub fn any(self) -> Endpoint<IpAddress> {
+        Endpoint::new(self.address.into(), self.port)
+    }
+}
+
+impl Endpoint {
     /// Address, port and 16 bits more in one number: cheap to store, compare and hash.
     #[inline(always)]
     pub const fn pack(self, more: u16) -> u64 {
-        ((self.address.0 as u64) << 32) | ((self.port as u64) << 16) | more as u64
+        ((self.address.bits() as u64) << 32) | ((self.port as u64) << 16) | more as u64
     }
 
     /// The endpoint and the 16 bits that [`Self::pack`] put together.
     #[inline(always)]
     pub const fn unpack(packed: u64) -> (Self, u16) {
-        let address = Address((packed >> 32) as u32);
+        let address = Ipv4Address::from_bits((packed >> 32) as u32);
         (
             Self::new(address, ((packed >> 16) & 0xffff) as u16),
             (packed & 0xffff) as u16,
@@ -130,7 +65,25 @@ impl fmt::Display for Endpoint {
     }
 }
 
-impl fmt::Debug for Endpoint {
+impl fmt::Display for Endpoint<Ipv6Address> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}]:{}", self.address, self.port)
+    }
+}
+
+impl fmt::Display for Endpoint<IpAddress> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            IpAddress::V4(address) => Endpoint::new(address, self.port).fmt(f),
+            IpAddress::V6(address) => Endpoint::new(address, self.port).fmt(f),
+        }
+    }
+}
+
+impl<A> fmt::Debug for Endpoint<A>
+where
+    Self: fmt::Display,
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }

@@ -4,47 +4,96 @@
 
 use crate::core::connection::Connection;
 use crate::core::connection_table::ConnectionTable;
+use crate::core::method::{
+    Encapsulation,
+    Method, //
+};
 use crate::core::tuple::{
-    Address,
     Endpoint,
+    IpAddress,
     Protocol, //
 };
 
-/// A destination that a service has chosen for a new connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Choice {
-    /// The caller's number for the destination.
-    pub destination_id: u32,
-    /// Where the destination listens.
-    pub destination: Endpoint,
+/// A destination of the configuration.
+pub trait Destination {
+    /// The caller's number for it.
+    fn id(&self) -> u32;
+
+    /// How packets get there.
+    fn method(&self) -> Method;
+
+    /// Where they are to go, in host order. For [`Method::Nat`] what takes the place of the
+    /// service's endpoint; port 0 stands for the port that the packet has. Else the address to be
+    /// routed to. It means nothing for [`Method::Local`].
+    fn endpoint(&self) -> Endpoint<IpAddress>;
+
+    /// What packets travel in, for [`Method::Tunnel`].
+    fn encapsulation(&self) -> Encapsulation;
+
+    /// Whether the connections that it has are still to be sent to it: false once it is down or
+    /// has been removed.
+    fn is_there(&self) -> bool;
+}
+
+/// What is special about a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Every UDP packet is scheduled by itself and leaves no connection behind.
+    pub one_packet: bool,
+    /// Both ends of a TCP connection get a reset when it expires.
+    pub reset_at_expiry: bool,
+    /// Without a destination that can take a connection, this machine's own sockets get it.
+    pub local_fallback: bool,
+    /// Milliseconds for which a client keeps its destination after its last connection; 0 for
+    /// no affinity.
+    pub affinity: u32,
+    /// How many leading bits of an address make one client: for IPv4, and for IPv6.
+    pub affinity_prefix: (u8, u8),
 }
 
 /// A service of the configuration.
 pub trait Service {
+    /// Its destinations.
+    type Destination: Destination;
+
     /// The caller's number for the service.
     fn id(&self) -> u32;
 
     /// The service's own timeout in milliseconds, 0 for the protocol's default.
     fn timeout(&self) -> u32;
 
-    /// Chooses a destination by the connection's hash or in turn
-    /// ([`crate::core::scheduler::Scheduler::select`]); `None` if there is none of a weight
-    /// above zero.
-    fn select(&self, hash: u32) -> Option<Choice>;
+    /// What is special about it.
+    fn options(&self) -> Options;
+
+    /// Chooses a destination for a new connection, by its hash or otherwise as the scheduler
+    /// does; `None` if none can take one (by weight, state and limits).
+    fn select(&self, hash: u32) -> Option<&Self::Destination>;
+
+    /// Chooses by the hash alone, alike on every call as long as the destinations are the same,
+    /// whatever the scheduler: for packets of which nothing is remembered.
+    fn select_stateless(&self, hash: u32) -> Option<&Self::Destination>;
 }
 
 /// One state of the configuration, and the accounts of its connections.
 ///
 /// In the kernel the reference to it is held under RCU while the filter runs.
 pub trait Services {
+    /// Its destinations.
+    type Destination: Destination;
     /// Its services.
-    type Service: Service;
+    type Service: Service<Destination = Self::Destination>;
 
-    /// The service that listens there, if there is one.
-    fn service(&self, protocol: Protocol, endpoint: Endpoint) -> Option<&Self::Service>;
+    /// The service that listens there, if there is one: that of the very port before one of a
+    /// range of ports, that before one of all ports; of the very address before a prefix, and of
+    /// prefixes the longest.
+    fn service(&self, protocol: Protocol, endpoint: Endpoint<IpAddress>) -> Option<&Self::Service>;
 
     /// Whether any service has this address.
-    fn is_service_address(&self, address: Address) -> bool;
+    fn is_service_address(&self, address: IpAddress) -> bool;
+
+    /// The destination of this number, also if it has been removed, as long as it has
+    /// connections.
+    fn destination(&self, id: u32) -> Option<&Self::Destination>;
 
     /// A connection was made.
     fn opened(&self, connection: &Connection) {

@@ -24,13 +24,16 @@ use crate::core::tcp::{
 use crate::core::tcp_state;
 use crate::core::tuple::{
     selection_hash,
+    Address as _,
     Direction,
     Endpoint,
+    Ipv4Address,
     Protocol, //
 };
 
 use super::context::{
     Context,
+    Destination as _,
     Service,
     Services, //
 };
@@ -122,7 +125,7 @@ where
         let if_ours = |reason| {
             if self
                 .services
-                .is_service_address(segment.destination.address)
+                .is_service_address(segment.destination.address.into())
             {
                 Verdict::Drop(reason)
             } else {
@@ -165,7 +168,7 @@ where
         if matches!(verdict, Verdict::Forward(_)) {
             let next = |state| match segment.protocol {
                 Protocol::Tcp => tcp_state::next(state, segment.flags, direction),
-                Protocol::Udp => state,
+                Protocol::Udp | Protocol::Sctp => state,
             };
             self.connections
                 .touch(found.handle, found.state, self.now, next);
@@ -187,10 +190,13 @@ where
             return Verdict::Pass;
         }
         let is_tcp = segment.protocol == Protocol::Tcp;
-        let Some(service) = self.services.service(segment.protocol, segment.destination) else {
+        let Some(service) = self
+            .services
+            .service(segment.protocol, segment.destination.any())
+        else {
             return if !self
                 .services
-                .is_service_address(segment.destination.address)
+                .is_service_address(segment.destination.address.into())
             {
                 Verdict::Pass
             } else if is_tcp {
@@ -231,17 +237,21 @@ where
             let Some(choice) = service.select(hash) else {
                 break;
             };
+            let endpoint = choice.endpoint();
+            let Some(address) = Ipv4Address::from_ip(endpoint.address) else {
+                break;
+            };
             let connection = Connection {
                 protocol: segment.protocol,
                 state: match segment.protocol {
                     Protocol::Tcp => ConnectionState::SynReceived,
-                    Protocol::Udp => ConnectionState::Udp,
+                    Protocol::Udp | Protocol::Sctp => ConnectionState::Udp,
                 },
                 client: segment.source,
                 service: segment.destination,
-                destination: choice.destination,
+                destination: Endpoint::new(address, endpoint.port),
                 service_id: service.id(),
-                destination_id: choice.destination_id,
+                destination_id: choice.id(),
                 timeout: service.timeout(),
                 last_seen: self.now,
             };
@@ -272,7 +282,7 @@ where
         }
         match segment.protocol {
             Protocol::Tcp => refuse(packet, segment),
-            Protocol::Udp => Verdict::Drop(DropReason::NoDestination),
+            Protocol::Udp | Protocol::Sctp => Verdict::Drop(DropReason::NoDestination),
         }
     }
 

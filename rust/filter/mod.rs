@@ -15,8 +15,9 @@ pub mod segment;
 pub mod verdict;
 
 pub use self::context::{
-    Choice,
     Context,
+    Destination,
+    Options,
     Service,
     Services, //
 };

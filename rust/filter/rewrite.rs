@@ -65,7 +65,7 @@ pub fn translate(
             tcp.checksum
                 .set(update_transport(old, state, difference, from.port, to.port));
         }
-        Protocol::Udp => {
+        Protocol::Udp | Protocol::Sctp => {
             let Ok((udp, _)) = udp::Header::mut_from_prefix(transport) else {
                 return false;
             };

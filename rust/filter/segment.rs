@@ -14,8 +14,8 @@ use crate::core::tcp::{
     Tcp, //
 };
 use crate::core::tuple::{
-    Address,
     Endpoint,
+    Ipv4Address,
     Protocol, //
 };
 use crate::core::udp::{
@@ -77,7 +77,7 @@ impl Reading {
     /// A reading that knows nothing of the segment.
     #[inline(always)]
     const fn nothing(kind: Kind) -> Self {
-        let nobody = Endpoint::new(Address::from_bits(0), 0);
+        let nobody = Endpoint::new(Ipv4Address::from_bits(0), 0);
         Self {
             kind,
             segment: Segment {
@@ -129,7 +129,8 @@ impl Reading {
             Err(ipv4::Error::Version) => return Self::nothing(Kind::Foreign),
             Err(ipv4::Error::Malformed) => return Self::nothing(Kind::BadIp),
         };
-        let Some(protocol) = Protocol::from_number(ip.protocol) else {
+        let Some(protocol @ (Protocol::Tcp | Protocol::Udp)) = Protocol::from_number(ip.protocol)
+        else {
             return Self::nothing(Kind::Foreign);
         };
         let payload = ip.total_length.wrapping_sub(header_length);
@@ -141,7 +142,7 @@ impl Reading {
             Fragment::Whole => match protocol {
                 Protocol::Tcp => Tcp::parse(transport, payload)
                     .map(|tcp| (Kind::Whole, tcp.source, tcp.destination, tcp.flags)),
-                Protocol::Udp => Udp::parse(transport, payload)
+                Protocol::Udp | Protocol::Sctp => Udp::parse(transport, payload)
                     .map(|udp| (Kind::Whole, udp.source, udp.destination, Flags(0))),
             },
             Fragment::First => match transport {
@@ -178,7 +179,7 @@ impl Segment {
     pub fn head_length(&self) -> usize {
         self.offset.wrapping_add(match self.protocol {
             Protocol::Tcp => tcp::HEADER_LENGTH,
-            Protocol::Udp => udp::HEADER_LENGTH,
+            Protocol::Udp | Protocol::Sctp => udp::HEADER_LENGTH,
         })
     }
 }

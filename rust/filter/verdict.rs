@@ -4,8 +4,8 @@
 
 use crate::core::drop_reason::DropReason;
 use crate::core::tuple::{
-    Address,
     Direction, //
+    Ipv4Address,
 };
 
 /// What is to become of a packet.
@@ -18,7 +18,7 @@ pub enum Verdict {
     Forward(Forward),
     /// It was turned into a reset, to be sent to this address, which it came from; to be
     /// counted as [`DropReason::ResetSent`].
-    Reply(Address),
+    Reply(Ipv4Address),
     /// It ends here. Its bytes may have been rearranged, but not changed.
     Drop(DropReason),
 }
@@ -27,7 +27,7 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forward {
     /// Where it is to go now: the new destination address in its header.
-    pub next: Address,
+    pub next: Ipv4Address,
     /// To the destination or back to the client.
     pub direction: Direction,
     /// The number of the service.

@@ -32,7 +32,7 @@ use super::{
 use crate::{
     core::{
         drop_reason::DropReason,
-        tuple::Address, //
+        tuple::Ipv4Address, //
     },
     sys, //
 };
@@ -130,7 +130,7 @@ impl RouteCache {
     pub(crate) fn resolve<'a>(
         &mut self,
         net: &Namespace,
-        destination: Address,
+        destination: Ipv4Address,
         avoid: u32,
         _bh: &'a BottomHalf,
     ) -> Result<NextHop<'a>, DropReason> {

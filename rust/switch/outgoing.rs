@@ -7,7 +7,7 @@ use crate::{
     core::{
         drop_reason::DropReason,
         packet::Packet,
-        tuple::Address, //
+        tuple::Ipv4Address, //
     },
     net::{
         bh::BottomHalf,
@@ -30,7 +30,7 @@ impl Switch {
             self.drop_packet(packet, DropReason::IpHeader);
             return;
         };
-        match self.send(packet, Address::from_octets(destination), bh) {
+        match self.send(packet, Ipv4Address::from_octets(destination), bh) {
             Ok(()) => {
                 if let Some(counters) = self.counters.this() {
                     counters.local_out.add(1);

@@ -10,9 +10,10 @@ use crate::{
         drop_reason::DropReason,
         packet::Packet,
         tuple::{
-            Address,
             Direction,
             Endpoint,
+            IpAddress,
+            Ipv4Address,
             Protocol, //
         },
     },
@@ -39,14 +40,19 @@ struct View<'a> {
 }
 
 impl Services for View<'_> {
+    type Destination = <Snapshot as Services>::Destination;
     type Service = <Snapshot as Services>::Service;
 
-    fn service(&self, protocol: Protocol, endpoint: Endpoint) -> Option<&Self::Service> {
+    fn service(&self, protocol: Protocol, endpoint: Endpoint<IpAddress>) -> Option<&Self::Service> {
         Services::service(self.snapshot, protocol, endpoint)
     }
 
-    fn is_service_address(&self, address: Address) -> bool {
+    fn is_service_address(&self, address: IpAddress) -> bool {
         self.snapshot.is_service_address(address)
+    }
+
+    fn destination(&self, id: u32) -> Option<&Self::Destination> {
+        self.snapshot.destination_by_id(id).map(|found| &**found)
     }
 
     fn opened(&self, connection: &Connection) {
@@ -103,7 +109,7 @@ impl Switch {
     pub(super) fn send(
         &self,
         packet: SkBuff,
-        next: Address,
+        next: Ipv4Address,
         bh: &BottomHalf,
     ) -> Result<(), DropReason> {
         let net = packet.device(bh).namespace_bh(bh);

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use switchyard_core::core::checksum::{fold, pseudo_header, sum, update_transport, Difference};
 use switchyard_core::core::ipv4::{self, Ipv4};
 use switchyard_core::core::packet::{ChecksumState, Packet, SlicePacket};
-use switchyard_core::core::tuple::{Address, Direction, Endpoint};
+use switchyard_core::core::tuple::{Direction, Endpoint, Ipv4Address};
 use switchyard_core::filter::rewrite::translate;
 use switchyard_core::filter::segment::{Kind, Reading};
 
@@ -89,7 +89,7 @@ fn endpoints() -> impl Strategy<Value = Endpoint> {
         any::<u32>()
     ];
     let port = prop_oneof![Just(0_u16), Just(u16::MAX), any::<u16>()];
-    (word, port).prop_map(|(bits, port)| Endpoint::new(Address::from_bits(bits), port))
+    (word, port).prop_map(|(bits, port)| Endpoint::new(Ipv4Address::from_bits(bits), port))
 }
 
 proptest! {

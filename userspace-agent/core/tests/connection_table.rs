@@ -16,7 +16,7 @@ use switchyard_core::core::connection::Connection;
 use switchyard_core::core::connection_state::ConnectionState as State;
 use switchyard_core::core::connection_table::{buckets_for, ConnectionTable, Found, Insertion};
 use switchyard_core::core::slot::{Handle, Slots};
-use switchyard_core::core::tuple::{Address, Direction, Endpoint, Protocol, Seed};
+use switchyard_core::core::tuple::{Direction, Endpoint, Ipv4Address, Protocol, Seed};
 
 /// A connection that is told from others by three small numbers. Everything else follows from
 /// them, so that a mixture of two would show.
@@ -33,9 +33,12 @@ fn connection(client: u32, service: u32, destination: u32) -> Connection {
         } else {
             State::Udp
         },
-        client: Endpoint::new(Address::from_bits(0x0100_0000 + client), client as u16),
-        service: Endpoint::new(Address::from_bits(0x0200_0000 + service), service as u16),
-        destination: Endpoint::new(Address::from_bits(0x0300_0000 + destination), 80),
+        client: Endpoint::new(Ipv4Address::from_bits(0x0100_0000 + client), client as u16),
+        service: Endpoint::new(
+            Ipv4Address::from_bits(0x0200_0000 + service),
+            service as u16,
+        ),
+        destination: Endpoint::new(Ipv4Address::from_bits(0x0300_0000 + destination), 80),
         service_id: client ^ service,
         destination_id: client ^ service ^ destination,
         timeout: client.wrapping_mul(3),
@@ -430,7 +433,7 @@ fn hash_spreads() {
             let mut high = vec![0_u32; 1024];
             for number in 0..16_384_u32 {
                 let client = Endpoint::new(
-                    Address::from_bits((number / 64) << shift),
+                    Ipv4Address::from_bits((number / 64) << shift),
                     (number % 64) as u16,
                 );
                 let hash = Seed(seed).hash(Protocol::Tcp, client);

@@ -59,7 +59,7 @@ fn packet(protocol: Protocol, from: Endpoint, to: Endpoint, flags: Flags) -> Vec
             bytes.extend([0, 0, 0, 1, 0, 0, 0, 2, 0x50, flags.0, 1, 0, 0, 0, 0, 0]);
             36
         }
-        Protocol::Udp => {
+        Protocol::Udp | Protocol::Sctp => {
             bytes.extend([0, transport + 4, 0, 0]);
             26
         }
@@ -429,7 +429,7 @@ fn equals_a_model() {
             let flags = [SYN, SYN | ACK, ACK, ACK, ACK, FIN | ACK, RST][random.below(7) as usize];
             let next = |state, direction| match protocol {
                 Protocol::Tcp => tcp_state::next(state, flags, direction),
-                Protocol::Udp => State::Udp,
+                Protocol::Udp | Protocol::Sctp => State::Udp,
             };
             if random.below(50) == 0 {
                 let expired = model.len();

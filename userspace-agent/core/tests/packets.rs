@@ -12,7 +12,7 @@ use switchyard_core::core::connection_state::ConnectionState;
 use switchyard_core::core::connection_table::Insertion;
 use switchyard_core::core::packet::{ChecksumState, Packet, SlicePacket};
 use switchyard_core::core::scheduler::Scheduler;
-use switchyard_core::core::tuple::Protocol;
+use switchyard_core::core::tuple::{Address as _, Endpoint, Ipv4Address, Protocol};
 use switchyard_core::filter::{filter, Verdict};
 
 #[derive(Default)]
@@ -87,15 +87,21 @@ fn connections(config: &Config) -> Table {
         (Protocol::Tcp, 80, 40001, ConnectionState::TimeWait),
         (Protocol::Udp, 53, 40000, ConnectionState::Udp),
     ] {
-        let service = &config.services[&(protocol, vip(port))];
+        let service = &config.services[&(protocol, vip(port).any())];
         let connection = Connection {
             protocol,
             state,
             client: endpoint("198.51.100.9", client),
             service: vip(port),
-            destination: service.destinations[0].destination,
+            destination: {
+                let server = service.destinations[0].endpoint;
+                Endpoint::new(
+                    Ipv4Address::from_ip(server.address).expect("IPv4"),
+                    server.port,
+                )
+            },
             service_id: service.id,
-            destination_id: service.destinations[0].destination_id,
+            destination_id: service.destinations[0].id,
             timeout: 0,
             last_seen: 0,
         };
@@ -225,7 +231,7 @@ fn every_cut() {
     }
 }
 
-/// Address notations.
+/// Ipv4Address notations.
 #[test]
 fn addresses() {
     assert_eq!(address("10.1.2.3").bits(), 0x0a01_0203);

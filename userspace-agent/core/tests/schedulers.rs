@@ -14,10 +14,10 @@ use switchyard_core::core::candidate::{common_weight, sort, Candidate};
 use switchyard_core::core::maglev::{populate, TABLE_LENGTH};
 use switchyard_core::core::round_robin::LONGEST;
 use switchyard_core::core::scheduler::{Error, Scheduler, NOBODY};
-use switchyard_core::core::tuple::{selection_hash, Address, Endpoint, Protocol};
+use switchyard_core::core::tuple::{selection_hash, Endpoint, Ipv4Address, Protocol};
 
 fn identity(number: usize) -> Endpoint {
-    Endpoint::new(Address::from_bits(0x0a00_0000 + number as u32), 8080)
+    Endpoint::new(Ipv4Address::from_bits(0x0a00_0000 + number as u32), 8080)
 }
 
 fn candidates(weights: &[u32]) -> Vec<Candidate> {
@@ -215,7 +215,7 @@ fn maglev_selects_evenly() {
     let table = filled(Scheduler::Maglev, &mut candidates(&[1; 10]));
     let mut shares = [0_i32; 10];
     for port in 0..50_000_u16 {
-        let client = Endpoint::new(Address::from_bits(0x0a01_0203), port);
+        let client = Endpoint::new(Ipv4Address::from_bits(0x0a01_0203), port);
         let hash = selection_hash(Protocol::Tcp, client, endpoint("192.0.2.1", 80));
         let index = Scheduler::Maglev.select(&table, hash, 0).expect("someone");
         shares[usize::from(index)] += 1;

@@ -11,10 +11,11 @@ use std::sync::OnceLock;
 use switchyard_core::core::bucket::Bucket;
 use switchyard_core::core::connection::Connection;
 use switchyard_core::core::connection_table::ConnectionTable;
+use switchyard_core::core::method::{Encapsulation, Method};
 use switchyard_core::core::scheduler::Scheduler;
 use switchyard_core::core::slot::{Slot, Slots};
-use switchyard_core::core::tuple::{Address, Endpoint, Protocol, Seed};
-use switchyard_core::filter::{Choice, Context, Service, Services};
+use switchyard_core::core::tuple::{Endpoint, IpAddress, Ipv4Address, Protocol, Seed};
+use switchyard_core::filter::{Context, Destination, Options, Service, Services};
 
 /// Slots in chunks that are added one by one, as the kernel does it.
 pub struct Chunks {
@@ -63,12 +64,40 @@ pub fn table(buckets: usize, slots: u32) -> Table {
     table
 }
 
-pub fn address(text: &str) -> Address {
-    Address::from_octets(text.parse::<std::net::Ipv4Addr>().expect(text).octets())
+pub fn address(text: &str) -> Ipv4Address {
+    Ipv4Address::from_octets(text.parse::<std::net::Ipv4Addr>().expect(text).octets())
 }
 
 pub fn endpoint(text: &str, port: u16) -> Endpoint {
     Endpoint::new(address(text), port)
+}
+
+/// A destination for address translation.
+pub struct Server {
+    pub id: u32,
+    pub endpoint: Endpoint<IpAddress>,
+}
+
+impl Destination for Server {
+    fn id(&self) -> u32 {
+        self.id
+    }
+
+    fn method(&self) -> Method {
+        Method::Nat
+    }
+
+    fn endpoint(&self) -> Endpoint<IpAddress> {
+        self.endpoint
+    }
+
+    fn encapsulation(&self) -> Encapsulation {
+        Encapsulation::Ip
+    }
+
+    fn is_there(&self) -> bool {
+        true
+    }
 }
 
 /// A service with a filled table.
@@ -77,11 +106,22 @@ pub struct Virtual {
     pub timeout: u32,
     pub scheduler: Scheduler,
     pub table: Vec<u16>,
-    pub destinations: Vec<Choice>,
+    pub destinations: Vec<Server>,
     pub turn: Cell<u32>,
 }
 
 impl Service for Virtual {
+    type Destination = Server;
+
+    fn options(&self) -> Options {
+        Options::default()
+    }
+
+    fn select_stateless(&self, hash: u32) -> Option<&Server> {
+        let index = self.scheduler.select(&self.table, hash, 0)?;
+        self.destinations.get(usize::from(index))
+    }
+
     fn id(&self) -> u32 {
         self.id
     }
@@ -90,18 +130,18 @@ impl Service for Virtual {
         self.timeout
     }
 
-    fn select(&self, hash: u32) -> Option<Choice> {
+    fn select(&self, hash: u32) -> Option<&Server> {
         let turn = self.turn.get();
         self.turn.set(turn.wrapping_add(1));
         let index = self.scheduler.select(&self.table, hash, turn)?;
-        self.destinations.get(usize::from(index)).copied()
+        self.destinations.get(usize::from(index))
     }
 }
 
 /// A configuration, and how many connections each destination has.
 #[derive(Default)]
 pub struct Config {
-    pub services: HashMap<(Protocol, Endpoint), Virtual>,
+    pub services: HashMap<(Protocol, Endpoint<IpAddress>), Virtual>,
     pub active: RefCell<HashMap<u32, i64>>,
 }
 
@@ -129,9 +169,9 @@ impl Config {
         let destinations = destinations
             .iter()
             .zip(first..)
-            .map(|((destination, _), destination_id)| Choice {
-                destination_id,
-                destination: *destination,
+            .map(|((destination, _), id)| Server {
+                id,
+                endpoint: destination.any(),
             })
             .collect();
         let service = Virtual {
@@ -142,7 +182,7 @@ impl Config {
             destinations,
             turn: Cell::new(0),
         };
-        self.services.insert((protocol, endpoint), service);
+        self.services.insert((protocol, endpoint.any()), service);
     }
 
     fn count(&self, connection: &Connection, change: i64) {
@@ -155,13 +195,21 @@ impl Config {
 }
 
 impl Services for Config {
+    type Destination = Server;
     type Service = Virtual;
 
-    fn service(&self, protocol: Protocol, endpoint: Endpoint) -> Option<&Virtual> {
+    fn destination(&self, id: u32) -> Option<&Server> {
+        self.services
+            .values()
+            .flat_map(|service| &service.destinations)
+            .find(|server| server.id == id)
+    }
+
+    fn service(&self, protocol: Protocol, endpoint: Endpoint<IpAddress>) -> Option<&Virtual> {
         self.services.get(&(protocol, endpoint))
     }
 
-    fn is_service_address(&self, address: Address) -> bool {
+    fn is_service_address(&self, address: IpAddress) -> bool {
         self.services
             .keys()
             .any(|(_, endpoint)| endpoint.address == address)
