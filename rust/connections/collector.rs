@@ -15,7 +15,7 @@ use crate::{
             Current,
             Run, //
         },
-        route::coarse_milliseconds, //
+        clock::coarse_milliseconds, //
     },
     switch::Switch, //
 };

@@ -43,7 +43,7 @@ use crate::{
             DeviceNotifier,
             NeighbourNotifier, //
         },
-        route,
+        route_cache,
         rx_handler::{
             self,
             Registration, //
@@ -440,7 +440,7 @@ pub(crate) struct Watcher;
 
 impl DeviceNotifier for Watcher {
     fn event(device: &NetDevice, event: DeviceEvent, rtnl: &Rtnl) {
-        route::forget_all();
+        route_cache::forget_all();
         let Some(port) = rx_handler::of::<Port>(device, rtnl) else {
             return;
         };
@@ -461,6 +461,6 @@ impl DeviceNotifier for Watcher {
 
 impl NeighbourNotifier for Watcher {
     fn changed() {
-        route::forget_all();
+        route_cache::forget_all();
     }
 }

@@ -3,14 +3,17 @@
 //! What the filter consults.
 
 use crate::core::connection::Connection;
-use crate::core::connection_table::ConnectionTable;
+use crate::core::connections::Connections;
 use crate::core::method::{
     Encapsulation,
     Method, //
 };
 use crate::core::tuple::{
+    Address,
     Endpoint,
     IpAddress,
+    Ipv4Address,
+    Ipv6Address,
     Protocol, //
 };
 
@@ -59,6 +62,10 @@ pub trait Service {
     /// The caller's number for the service.
     fn id(&self) -> u32;
 
+    /// What clients connect to; port 0 stands for more than one port, upon which a destination's
+    /// port 0 stands for the same.
+    fn endpoint(&self) -> Endpoint<IpAddress>;
+
     /// The service's own timeout in milliseconds, 0 for the protocol's default.
     fn timeout(&self) -> u32;
 
@@ -95,25 +102,74 @@ pub trait Services {
     /// connections.
     fn destination(&self, id: u32) -> Option<&Self::Destination>;
 
+    /// Calls `f` with each service that has a destination for address translation at `endpoint`,
+    /// until it returns true; whether it did.
+    fn behind(
+        &self,
+        protocol: Protocol,
+        endpoint: Endpoint<IpAddress>,
+        f: &mut dyn FnMut(&Self::Service) -> bool,
+    ) -> bool;
+
+    /// Whether any service has a destination for address translation with this address: its
+    /// fragments may be those of replies.
+    fn is_destination_address(&self, address: IpAddress) -> bool;
+
     /// A connection was made.
-    fn opened(&self, connection: &Connection) {
+    fn opened<A: Address>(&self, connection: &Connection<A>) {
         let _ = connection;
     }
 
-    /// A connection was taken out, since its client began another one on the same ports.
-    fn closed(&self, connection: &Connection) {
+    /// A connection was taken out, since its client began another one on the same ports or it was
+    /// to choose again.
+    fn closed<A: Address>(&self, connection: &Connection<A>) {
         let _ = connection;
     }
 }
 
 /// What the filter consults for a batch of packets on one CPU.
 #[derive(Debug)]
-pub struct Context<'a, C, B, S> {
+pub struct Context<'a, C, T4, T6> {
     /// The configuration.
     pub services: &'a C,
-    /// The connections.
-    pub connections: &'a ConnectionTable<B, S>,
+    /// The connections of IPv4 clients.
+    pub connections4: &'a T4,
+    /// The connections of IPv6 clients.
+    pub connections6: &'a T6,
     /// The time, in wrapping milliseconds. Coarse is good: each step of it costs every active
     /// connection one shared write.
     pub now: u32,
+    /// How many connections may be half open. Beyond it, new ones are chosen without being
+    /// remembered until their destination has answered more than SYN.
+    pub half_open_limit: u32,
+    /// Whether that limit is exceeded, or was a little while ago: segments of connections that
+    /// nobody remembers may then be of clients that were chosen for so.
+    pub stateless: bool,
+}
+
+/// A context seen as that of one family.
+pub trait Tables<A: Address> {
+    /// The family's connection table.
+    type Connections: Connections<A>;
+
+    /// The connections of the family's clients.
+    fn connections(&self) -> &Self::Connections;
+}
+
+impl<C, T4: Connections<Ipv4Address>, T6> Tables<Ipv4Address> for Context<'_, C, T4, T6> {
+    type Connections = T4;
+
+    #[inline(always)]
+    fn connections(&self) -> &T4 {
+        self.connections4
+    }
+}
+
+impl<C, T4, T6: Connections<Ipv6Address>> Tables<Ipv6Address> for Context<'_, C, T4, T6> {
+    type Connections = T6;
+
+    #[inline(always)]
+    fn connections(&self) -> &T6 {
+        self.connections6
+    }
 }

@@ -6,12 +6,22 @@
 //! for a known connection, 212 chooses a destination, 214 rewrites and sends. Known connections
 //! are asked for first, since they live on when their service is gone, and since nearly every
 //! packet belongs to one.
+//!
+//! [`decide()`] says what is to become of a packet and does not change it; what is to be sent on is
+//! rewritten by [`Forward::rewrite`] once the way out is known to take it.
 
+mod affinity;
 pub mod context;
 pub mod decide;
+mod ipv4;
+mod ipv6;
+pub mod network;
+mod open;
 pub mod reset;
 pub mod rewrite;
 pub mod segment;
+mod stateless;
+pub mod transport;
 pub mod verdict;
 
 pub use self::context::{
@@ -19,10 +29,13 @@ pub use self::context::{
     Destination,
     Options,
     Service,
-    Services, //
+    Services,
+    Tables, //
 };
-pub use self::decide::filter;
+pub use self::decide::decide;
+pub use self::network::Network;
 pub use self::verdict::{
     Forward,
+    Report,
     Verdict, //
 };

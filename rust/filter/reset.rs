@@ -9,38 +9,51 @@ use zerocopy::{
 
 use crate::core::checksum::{
     fold,
-    pseudo_header,
     sum, //
 };
-use crate::core::ipv4;
 use crate::core::tcp::{
     self,
     Flags,
     Tcp, //
 };
-use crate::core::tuple::Protocol;
+use crate::core::tuple::Address;
 
 use super::segment::Segment;
 
-/// Bytes of a reset: the two headers without options.
-pub const LENGTH: usize = ipv4::HEADER_LENGTH + tcp::HEADER_LENGTH;
+/// Bytes of the longest reset: an IPv6 header and a TCP header without options.
+const LONGEST: usize = 60;
 
-/// The packet that answers.
-#[derive(
-    zerocopy_derive::IntoBytes,
-    zerocopy_derive::Immutable,
-    zerocopy_derive::KnownLayout,
-    zerocopy_derive::Unaligned,
-)]
-#[repr(C)]
-struct Reset {
-    ip: ipv4::Header,
-    tcp: tcp::Header,
+/// A reset, complete with checksums.
+#[derive(Clone, Copy, Debug)]
+pub struct Reset {
+    bytes: [u8; LONGEST],
+    length: usize,
 }
 
-/// The reset that answers a TCP segment, complete with checksums: from its receiver to its
-/// sender. `tcp` is what its header says. It must not be a reset itself.
-pub fn answer(segment: &Segment, tcp: &Tcp) -> [u8; LENGTH] {
+impl Reset {
+    /// Puts a reset together: a complete IP header, and a TCP header without checksum, whose
+    /// pseudo-header has this sum.
+    pub fn new(ip: &[u8], mut header: tcp::Header, pseudo: u64) -> Self {
+        let covered = pseudo.wrapping_add(sum(header.as_bytes()));
+        header.checksum = U16::new(!fold(covered));
+        let mut bytes = [0; LONGEST];
+        let length = ip.len().wrapping_add(tcp::HEADER_LENGTH).min(LONGEST);
+        let parts = ip.iter().chain(header.as_bytes());
+        for (to, from) in bytes.iter_mut().zip(parts) {
+            *to = *from;
+        }
+        Self { bytes, length }
+    }
+
+    /// The packet.
+    pub fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// The TCP header of the reset that answers a segment: from its receiver to its sender, still
+/// without checksum. `tcp` is what its header says. It must not be a reset itself.
+pub fn header<A: Address>(segment: &Segment<A>, tcp: &Tcp) -> tcp::Header {
     // The sender believes only what stands where it looks for its next byte, or, as long as
     // it has heard nothing, what acknowledges all that it sent.
     let (sequence, acknowledgment, flags) = if tcp.flags.has(Flags::ACK) {
@@ -49,40 +62,15 @@ pub fn answer(segment: &Segment, tcp: &Tcp) -> [u8; LENGTH] {
         let next = tcp.sequence.wrapping_add(tcp.sequence_length);
         (0, next, Flags::RST | Flags::ACK)
     };
-    let (source, destination) = (segment.destination, segment.source);
-    let mut reset = Reset {
-        ip: ipv4::Header {
-            version_ihl: ipv4::USUAL,
-            tos: 0,
-            total_length: U16::new(LENGTH as u16),
-            identification: U16::ZERO,
-            fragment: U16::new(ipv4::DONT_FRAGMENT),
-            ttl: 64,
-            protocol: Protocol::Tcp.number(),
-            checksum: U16::ZERO,
-            source: U32::new(source.address.bits()),
-            destination: U32::new(destination.address.bits()),
-        },
-        tcp: tcp::Header {
-            source: U16::new(source.port),
-            destination: U16::new(destination.port),
-            sequence: U32::new(sequence),
-            acknowledgment: U32::new(acknowledgment),
-            data_offset: (tcp::HEADER_LENGTH << 2) as u8,
-            flags: flags.0,
-            window: U16::ZERO,
-            checksum: U16::ZERO,
-            urgent: U16::ZERO,
-        },
-    };
-    reset.ip.checksum = U16::new(!fold(sum(reset.ip.as_bytes())));
-    let pseudo = pseudo_header(
-        source.address.bits(),
-        destination.address.bits(),
-        Protocol::Tcp.number(),
-        tcp::HEADER_LENGTH as u16,
-    );
-    let covered = pseudo.wrapping_add(sum(reset.tcp.as_bytes()));
-    reset.tcp.checksum = U16::new(!fold(covered));
-    zerocopy::transmute!(reset)
+    tcp::Header {
+        source: U16::new(segment.destination.port),
+        destination: U16::new(segment.source.port),
+        sequence: U32::new(sequence),
+        acknowledgment: U32::new(acknowledgment),
+        data_offset: (tcp::HEADER_LENGTH << 2) as u8,
+        flags: flags.0,
+        window: U16::ZERO,
+        checksum: U16::ZERO,
+        urgent: U16::ZERO,
+    }
 }

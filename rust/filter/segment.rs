@@ -2,56 +2,55 @@
 
 //! What the filter needs to know of a packet's headers, read once.
 
-use crate::core::ipv4::{
-    self,
-    Fragment,
-    Ipv4, //
-};
-use crate::core::packet::Packet;
 use crate::core::tcp::{
     self,
-    Flags,
-    Tcp, //
+    Flags, //
 };
 use crate::core::tuple::{
+    Address,
     Endpoint,
-    Ipv4Address,
     Protocol, //
 };
-use crate::core::udp::{
+use crate::core::fragment::Piece;
+use crate::core::sctp::{
     self,
-    Udp, //
+    Chunks, //
 };
+use crate::core::udp;
 
-/// A TCP segment or UDP datagram with sound headers.
+/// A TCP segment, UDP datagram or SCTP packet with sound headers.
 #[derive(Clone, Copy, Debug)]
-pub struct Segment {
-    /// TCP or UDP.
+pub struct Segment<A> {
+    /// The transport protocol.
     pub protocol: Protocol,
     /// The sender.
-    pub source: Endpoint,
+    pub source: Endpoint<A>,
     /// The receiver.
-    pub destination: Endpoint,
+    pub destination: Endpoint<A>,
     /// Hops left.
     pub ttl: u8,
+    /// Differentiated services and congestion notification.
+    pub tos: u8,
     /// Bytes before the transport header.
     pub offset: usize,
     /// Bytes of the IP packet.
     pub length: usize,
-    /// TCP's control bits; none for UDP.
+    /// TCP's control bits.
     pub flags: Flags,
+    /// SCTP's chunks.
+    pub chunks: Chunks,
 }
 
 /// What a packet turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Not IPv4, or neither TCP nor UDP.
+    /// Neither IPv4 nor IPv6, or of none of the protocols.
     Foreign,
-    /// A malformed IPv4 packet.
+    /// A malformed IP packet.
     BadIp,
     /// One whose headers' bytes could not be had.
     NoMemory,
-    /// TCP or UDP with a malformed header: the addresses are known, the ports are not.
+    /// A known protocol with a malformed header: the addresses are known, the ports are not.
     BadTransport,
     /// A fragment without a transport header: the addresses are known, the ports are not.
     LaterFragment,
@@ -59,6 +58,8 @@ pub enum Kind {
     FirstFragment,
     /// A whole packet with sound headers.
     Whole,
+    /// An ICMP or ICMPv6 message.
+    Icmp,
 }
 
 /// What was read: of the segment as much as the kind says, the rest is 0.
@@ -66,120 +67,65 @@ pub enum Kind {
 /// A structure and no enumeration with fields, which the compiler would put together in memory
 /// and take apart again for every packet.
 #[derive(Clone, Copy, Debug)]
-pub struct Reading {
+pub struct Reading<A> {
     /// What the packet turned out to be.
     pub kind: Kind,
     /// What is known of it.
-    pub segment: Segment,
+    pub segment: Segment<A>,
+    /// Which part of its packet a fragment is.
+    pub piece: Option<Piece>,
 }
 
-impl Reading {
+impl<A: Address> Reading<A> {
     /// A reading that knows nothing of the segment.
     #[inline(always)]
-    const fn nothing(kind: Kind) -> Self {
-        let nobody = Endpoint::new(Ipv4Address::from_bits(0), 0);
+    pub fn nothing(kind: Kind) -> Self {
         Self {
             kind,
             segment: Segment {
                 protocol: Protocol::Tcp,
-                source: nobody,
-                destination: nobody,
+                source: Endpoint::default(),
+                destination: Endpoint::default(),
                 ttl: 0,
+                tos: 0,
                 offset: 0,
                 length: 0,
                 flags: Flags(0),
+                chunks: Chunks(0),
             },
-        }
-    }
-
-    /// Reads a packet's headers if the IP header has no options, as nearly all of them; else
-    /// `None`, and [`Self::of`] tells more.
-    #[inline(always)]
-    pub fn of_usual<P: Packet>(packet: &mut P) -> Option<Self> {
-        let len = packet.len();
-        let both = ipv4::HEADER_LENGTH + tcp::HEADER_LENGTH;
-        match packet.peek(len.min(both)) {
-            Some(bytes) if bytes.first().is_some_and(|first| *first == ipv4::USUAL) => {
-                Some(Self::parse(bytes, len, ipv4::HEADER_LENGTH))
-            }
-            _ => None,
-        }
-    }
-
-    /// Reads a packet's headers.
-    pub fn of<P: Packet>(packet: &mut P) -> Self {
-        let len = packet.len();
-        let Some(bytes) = packet.peek(len.min(1)) else {
-            return Self::nothing(Kind::NoMemory);
-        };
-        let header_length = bytes
-            .first()
-            .map_or(0, |first| ipv4::announced_length(*first));
-        match packet.peek(len.min(header_length.wrapping_add(tcp::HEADER_LENGTH))) {
-            Some(bytes) => Self::parse(bytes, len, header_length),
-            None => Self::nothing(Kind::NoMemory),
-        }
-    }
-
-    /// Reads the headers from a packet's first bytes, which hold both if the packet does.
-    #[inline(always)]
-    fn parse(bytes: &[u8], len: usize, header_length: usize) -> Self {
-        let ip = match Ipv4::parse(bytes, len, header_length) {
-            Ok(ip) => ip,
-            Err(ipv4::Error::Version) => return Self::nothing(Kind::Foreign),
-            Err(ipv4::Error::Malformed) => return Self::nothing(Kind::BadIp),
-        };
-        let Some(protocol @ (Protocol::Tcp | Protocol::Udp)) = Protocol::from_number(ip.protocol)
-        else {
-            return Self::nothing(Kind::Foreign);
-        };
-        let payload = ip.total_length.wrapping_sub(header_length);
-        // Without padding, which is no part of the transport header.
-        let transport = bytes
-            .get(header_length..ip.total_length.min(bytes.len()))
-            .unwrap_or_default();
-        let header = match ip.fragment {
-            Fragment::Whole => match protocol {
-                Protocol::Tcp => Tcp::parse(transport, payload)
-                    .map(|tcp| (Kind::Whole, tcp.source, tcp.destination, tcp.flags)),
-                Protocol::Udp | Protocol::Sctp => Udp::parse(transport, payload)
-                    .map(|udp| (Kind::Whole, udp.source, udp.destination, Flags(0))),
-            },
-            Fragment::First => match transport {
-                [a, b, c, d, ..] => Some((
-                    Kind::FirstFragment,
-                    u16::from_be_bytes([*a, *b]),
-                    u16::from_be_bytes([*c, *d]),
-                    Flags(0),
-                )),
-                _ => None,
-            },
-            Fragment::Later => Some((Kind::LaterFragment, 0, 0, Flags(0))),
-        };
-        let (kind, source, destination, flags) =
-            header.unwrap_or((Kind::BadTransport, 0, 0, Flags(0)));
-        Self {
-            kind,
-            segment: Segment {
-                protocol,
-                source: Endpoint::new(ip.source, source),
-                destination: Endpoint::new(ip.destination, destination),
-                ttl: ip.ttl,
-                offset: header_length,
-                length: ip.total_length,
-                flags,
-            },
+            piece: None,
         }
     }
 }
 
-impl Segment {
+impl<A> Segment<A> {
     /// Bytes of the IP header and of as much of the transport header as is rewritten.
     #[inline(always)]
     pub fn head_length(&self) -> usize {
         self.offset.wrapping_add(match self.protocol {
             Protocol::Tcp => tcp::HEADER_LENGTH,
-            Protocol::Udp | Protocol::Sctp => udp::HEADER_LENGTH,
+            Protocol::Udp => udp::HEADER_LENGTH,
+            Protocol::Sctp => sctp::HEADER_LENGTH,
         })
+    }
+
+    /// Whether it may begin a connection: TCP's SYN, SCTP's INIT, any UDP.
+    #[inline(always)]
+    pub fn opens(&self) -> bool {
+        match self.protocol {
+            Protocol::Tcp => self.flags.opens(),
+            Protocol::Udp => true,
+            Protocol::Sctp => self.chunks.opens(),
+        }
+    }
+
+    /// Whether it is to break off a connection: TCP's RST, SCTP's ABORT.
+    #[inline(always)]
+    pub fn resets(&self) -> bool {
+        match self.protocol {
+            Protocol::Tcp => self.flags.has(Flags::RST),
+            Protocol::Udp => false,
+            Protocol::Sctp => self.chunks.any(Chunks::ABORT),
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! `unsafe` lives here and in [`crate::sys`] and nowhere else.
 
 pub(crate) mod bh;
+pub(crate) mod clock;
 pub(crate) mod cpu;
 pub(crate) mod device;
 mod drop;
@@ -21,6 +22,7 @@ pub(crate) mod random;
 pub(crate) mod rcu;
 pub(crate) mod ring;
 pub(crate) mod route;
+pub(crate) mod route_cache;
 pub(crate) mod rx_handler;
 pub(crate) mod skb;
 mod skb_packet;

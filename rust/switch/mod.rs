@@ -47,7 +47,7 @@ use crate::{
         },
         pseudo_device::PseudoDevice,
         rcu::RcuArc,
-        route::RouteCache,
+        route_cache::RouteCache,
         skb::SkBuff, //
     },
     pseudo::{

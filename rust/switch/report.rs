@@ -17,7 +17,7 @@ use crate::{
             QueueInfo, //
         }, //
     },
-    net::route::coarse_milliseconds, //
+    net::clock::coarse_milliseconds, //
 };
 
 impl Switch {

@@ -16,7 +16,10 @@
 #include <linux/smp.h>
 #include <net/genetlink.h>
 #include <net/gro.h>
+#include <net/addrconf.h>
 #include <net/ip_fib.h>
+#include <net/ip6_route.h>
+#include <net/ndisc.h>
 #include <net/neighbour.h>
 #include <net/netdev_rx_queue.h>
 #include <net/net_namespace.h>
@@ -50,7 +53,7 @@
 // allow type net_device_flags
 // allow type netdev_tx
 // allow var NOTIFY_DONE
-// allow var ETH_(HLEN|ALEN|P_IP|P_ARP|P_8021Q)
+// allow var ETH_(HLEN|ALEN|P_IP|P_IPV6|P_ARP|P_8021Q)
 // allow var PACKET_HOST
 // allow function skb_pull
 // allow function ethtool_op_get_link
@@ -100,9 +103,22 @@
 // --- routes and neighbours
 // allow function (un)?register_netevent_notifier
 // allow function neigh_xmit
+// allow function ip_(route_output_key|rt_put|neigh_gw[46])
+// allow function ip6_route_output
+// allow function ipv6_(chk_addr|dev_get_saddr)
+// allow function rt6?_nexthop
+// allow function dst_(mtu|release)
+// allow function neigh_(event_send|ha_snapshot)
+// allow function inet_select_addr
 // allow function __ip_dev_find
+// allow type in_(device|ifaddr)
 // allow type netevent_notif_type
-// allow var NEIGH_ARP_TABLE
+// allow var NEIGH_(ARP|ND)_TABLE
+// allow var NUD_VALID
+// allow var RTN_(UNICAST|LOCAL)
+// allow var RTF_(LOCAL|REJECT)
+// allow var RT_SCOPE_LINK
+// allow var AF_INET6
 
 // --- namespaces
 // allow function (un)?register_pernet_(subsys|device)

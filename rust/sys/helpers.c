@@ -56,51 +56,6 @@ void yard_napi_kick(struct napi_struct *napi)
 }
 
 /*
- * The next hop towards daddr by the kernel's FIB and neighbour table, never through
- * the device of index not_dev.  Under RCU.  hop->resolved says whether hop->address
- * holds; if not, the caller sends through neigh_xmit(), which asks for it.
- */
-int yard_route4(struct net *net, __be32 daddr, int not_dev,
-		struct yard_nexthop *hop)
-{
-	struct flowi4 fl4 = { .daddr = daddr };
-	struct neighbour *n;
-	struct rtable *rt;
-	int err = 0;
-
-	rt = ip_route_output_key(net, &fl4);
-	if (IS_ERR(rt))
-		return PTR_ERR(rt);
-	hop->dev = rt->dst.dev;
-	if (rt->rt_type != RTN_UNICAST || hop->dev->ifindex == not_dev) {
-		err = -EHOSTUNREACH;
-		goto out;
-	}
-	hop->mtu = dst_mtu(&rt->dst);
-	hop->neighbour = rt_nexthop(rt, daddr);
-	ether_addr_copy(hop->source, hop->dev->dev_addr);
-	hop->resolved = false;
-	if (hop->dev->type != ARPHRD_ETHER || hop->dev->flags & IFF_NOARP) {
-		err = -EHOSTUNREACH;
-		goto out;
-	}
-	n = ip_neigh_gw4(hop->dev, hop->neighbour);
-	if (IS_ERR(n)) {
-		err = PTR_ERR(n);
-		goto out;
-	}
-	/* Keeps the entry's own state machine going: stale entries are probed. */
-	neigh_event_send(n, NULL);
-	if (READ_ONCE(n->nud_state) & NUD_VALID) {
-		neigh_ha_snapshot(hop->address, n, hop->dev);
-		hop->resolved = true;
-	}
-out:
-	ip_rt_put(rt);
-	return err;
-}
-
-/*
  * What ip_forward() does to a buffer's metadata on its way from input to output; makes
  * room, of our own, for out's link-layer header.
  */

@@ -11,19 +11,8 @@ static const gfp_t YARD_GFP_ATOMIC = GFP_ATOMIC;
 /* Ticks in a second. bindgen would take the macro for user space's, whose HZ is 100. */
 enum { YARD_HZ = HZ };
 
-struct yard_nexthop {
-	struct net_device *dev;
-	u32 mtu;
-	bool resolved;
-	__be32 neighbour;
-	u8 source[ETH_ALEN];
-	u8 address[ETH_ALEN];
-};
-
 int yard_napi_poll(struct napi_struct *napi, int budget);
 void yard_napi_kick(struct napi_struct *napi);
-int yard_route4(struct net *net, __be32 daddr, int not_dev,
-		struct yard_nexthop *hop);
 bool yard_skb_prepare_forward(struct sk_buff *skb, struct net_device *out);
 bool yard_skb_gso_fits(const struct sk_buff *skb, u32 mtu);
 void yard_skb_swap_ethernet(struct sk_buff *skb);

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The filter's IPv4.
+
+use zerocopy::{
+    network_endian::{U16, U32},
+    FromBytes,
+    IntoBytes, //
+};
+
+use crate::core::checksum::{
+    fold,
+    pseudo_header,
+    sum,
+    Difference, //
+};
+use crate::core::ipv4::{
+    self,
+    Fragment,
+    Ipv4, //
+};
+use crate::core::packet::Packet;
+use crate::core::tcp::{
+    self,
+    Tcp, //
+};
+use crate::core::tuple::{
+    Direction,
+    Endpoint,
+    Ipv4Address,
+    Protocol, //
+};
+
+use super::network::Network;
+use super::reset;
+use super::segment::{
+    Kind,
+    Reading,
+    Segment, //
+};
+use super::transport;
+
+/// IP protocol number of ICMP.
+const ICMP: u8 = 1;
+
+/// Reads the headers from a packet's first bytes, which hold both if the packet does.
+#[inline(always)]
+fn parse(bytes: &[u8], len: usize, header_length: usize) -> Reading<Ipv4Address> {
+    let ip = match Ipv4::parse(bytes, len, header_length) {
+        Ok(ip) => ip,
+        Err(ipv4::Error::Version) => return Reading::nothing(Kind::Foreign),
+        Err(ipv4::Error::Malformed) => return Reading::nothing(Kind::BadIp),
+    };
+    let protocol = Protocol::from_number(ip.protocol);
+    let segment = |protocol, ports: transport::Ports| Segment {
+        protocol,
+        source: Endpoint::new(ip.source, ports.source),
+        destination: Endpoint::new(ip.destination, ports.destination),
+        ttl: ip.ttl,
+        tos: ip.tos,
+        offset: header_length,
+        length: ip.total_length,
+        flags: ports.flags,
+        chunks: ports.chunks,
+    };
+    let Some(protocol) = protocol else {
+        let kind = match (ip.protocol, ip.fragment) {
+            (ICMP, Fragment::Whole) => Kind::Icmp,
+            _ => Kind::Foreign,
+        };
+        return Reading {
+            kind,
+            segment: segment(Protocol::Tcp, transport::Ports::default()),
+            piece: None,
+        };
+    };
+    // Without padding, which is no part of the transport header.
+    let transport = bytes
+        .get(header_length..ip.total_length.min(bytes.len()))
+        .unwrap_or_default();
+    let payload = ip.total_length.wrapping_sub(header_length);
+    let (kind, ports) = match ip.fragment {
+        Fragment::Whole => (
+            Kind::Whole,
+            transport::whole(protocol, transport, payload),
+        ),
+        Fragment::First => (Kind::FirstFragment, transport::first(protocol, transport)),
+        Fragment::Later => (Kind::LaterFragment, Some(transport::Ports::default())),
+    };
+    let (kind, ports) = match ports {
+        Some(ports) => (kind, ports),
+        None => (Kind::BadTransport, transport::Ports::default()),
+    };
+    Reading {
+        kind,
+        segment: segment(protocol, ports),
+        piece: match ip.fragment {
+            Fragment::Whole => None,
+            _ => ipv4::Header::ref_from_prefix(bytes)
+                .ok()
+                .map(|(header, _)| header.piece()),
+        },
+    }
+}
+
+impl Network for Ipv4Address {
+    const HEADER_LENGTH: usize = ipv4::HEADER_LENGTH;
+
+    #[inline(always)]
+    fn read_usual<P: Packet>(packet: &mut P) -> Option<Reading<Self>> {
+        let len = packet.len();
+        let both = ipv4::HEADER_LENGTH + transport::LOOKED_AT;
+        match packet.peek(len.min(both)) {
+            Some(bytes) if bytes.first().is_some_and(|first| *first == ipv4::USUAL) => {
+                Some(parse(bytes, len, ipv4::HEADER_LENGTH))
+            }
+            _ => None,
+        }
+    }
+
+    fn read<P: Packet>(packet: &mut P) -> Reading<Self> {
+        let len = packet.len();
+        let Some(bytes) = packet.peek(len.min(1)) else {
+            return Reading::nothing(Kind::NoMemory);
+        };
+        let header_length = bytes
+            .first()
+            .map_or(0, |first| ipv4::announced_length(*first));
+        match packet.peek(len.min(header_length.wrapping_add(transport::LOOKED_AT))) {
+            Some(bytes) => parse(bytes, len, header_length),
+            None => Reading::nothing(Kind::NoMemory),
+        }
+    }
+
+    #[inline(always)]
+    fn exchange(
+        header: &mut [u8],
+        segment: &Segment<Self>,
+        direction: Direction,
+        to: Self,
+    ) -> Option<Difference> {
+        let (ip, _) = ipv4::Header::mut_from_prefix(header).ok()?;
+        let (from, address) = match direction {
+            Direction::Forward => (segment.destination.address, &mut ip.destination),
+            Direction::Reply => (segment.source.address, &mut ip.source),
+        };
+        let difference = Difference::NONE.double_word(from.bits(), to.bits());
+        address.set(to.bits());
+        ip.ttl = segment.ttl.wrapping_sub(1);
+        // The time to live is the upper half of its word.
+        let all = difference.word(u16::from(segment.ttl) << 8, u16::from(ip.ttl) << 8);
+        ip.checksum.set(all.apply(ip.checksum.get()));
+        Some(difference)
+    }
+
+    #[inline(always)]
+    fn hop(header: &mut [u8], segment: &Segment<Self>) -> bool {
+        let Ok((ip, _)) = ipv4::Header::mut_from_prefix(header) else {
+            return false;
+        };
+        ip.ttl = segment.ttl.wrapping_sub(1);
+        let difference =
+            Difference::NONE.word(u16::from(segment.ttl) << 8, u16::from(ip.ttl) << 8);
+        ip.checksum.set(difference.apply(ip.checksum.get()));
+        true
+    }
+
+    fn reset(segment: &Segment<Self>, tcp: &Tcp) -> reset::Reset {
+        let header = reset::header(segment, tcp);
+        let mut ip = ipv4::Header {
+            version_ihl: ipv4::USUAL,
+            tos: 0,
+            total_length: U16::new((ipv4::HEADER_LENGTH + tcp::HEADER_LENGTH) as u16),
+            identification: U16::ZERO,
+            fragment: U16::new(ipv4::DONT_FRAGMENT),
+            ttl: 64,
+            protocol: Protocol::Tcp.number(),
+            checksum: U16::ZERO,
+            source: U32::new(segment.destination.address.bits()),
+            destination: U32::new(segment.source.address.bits()),
+        };
+        ip.checksum = U16::new(!fold(sum(ip.as_bytes())));
+        let pseudo = pseudo_header(
+            segment.destination.address.bits(),
+            segment.source.address.bits(),
+            Protocol::Tcp.number(),
+            tcp::HEADER_LENGTH as u16,
+        );
+        reset::Reset::new(ip.as_bytes(), header, pseudo)
+    }
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The filter's IPv6.
+
+use zerocopy::{
+    network_endian::{U128, U16, U32},
+    FromBytes,
+    IntoBytes, //
+};
+
+use crate::core::checksum::{
+    sum,
+    Difference, //
+};
+use crate::core::fragment::Fragment;
+use crate::core::ipv6::{
+    self,
+    Error,
+    Ipv6, //
+};
+use crate::core::packet::Packet;
+use crate::core::tcp::{
+    self,
+    Tcp, //
+};
+use crate::core::tuple::{
+    Direction,
+    Endpoint,
+    Ipv6Address,
+    Protocol, //
+};
+
+use super::network::Network;
+use super::reset;
+use super::segment::{
+    Kind,
+    Reading,
+    Segment, //
+};
+use super::transport;
+
+/// IP protocol number of ICMPv6.
+const ICMPV6: u8 = 58;
+
+/// How often more bytes are asked for while extension headers are followed.
+const MOST_PEEKS: u32 = 12;
+
+/// What there is to tell of a header that was read, and of the transport behind it.
+#[inline(always)]
+fn reading(ip: &Ipv6, bytes: &[u8]) -> Reading<Ipv6Address> {
+    let segment = |protocol, ports: transport::Ports| Segment {
+        protocol,
+        source: Endpoint::new(ip.source, ports.source),
+        destination: Endpoint::new(ip.destination, ports.destination),
+        ttl: ip.hop_limit,
+        tos: ip.traffic_class,
+        offset: ip.header_length,
+        length: ip.total_length,
+        flags: ports.flags,
+        chunks: ports.chunks,
+    };
+    let Some(protocol) = Protocol::from_number(ip.protocol) else {
+        let kind = match (ip.protocol, ip.fragment) {
+            (ICMPV6, Fragment::Whole) => Kind::Icmp,
+            // Behind the fragment header there may be more headers, that only the first has.
+            (_, Fragment::Later) => Kind::LaterFragment,
+            _ => Kind::Foreign,
+        };
+        return Reading {
+            kind,
+            segment: segment(Protocol::Tcp, transport::Ports::default()),
+            piece: ip.piece,
+        };
+    };
+    // Without padding, which is no part of the transport header.
+    let transport = bytes
+        .get(ip.header_length..ip.total_length.min(bytes.len()))
+        .unwrap_or_default();
+    let payload = ip.total_length.wrapping_sub(ip.header_length);
+    let (kind, ports) = match ip.fragment {
+        Fragment::Whole => (Kind::Whole, transport::whole(protocol, transport, payload)),
+        Fragment::First => (Kind::FirstFragment, transport::first(protocol, transport)),
+        Fragment::Later => (Kind::LaterFragment, Some(transport::Ports::default())),
+    };
+    let (kind, ports) = match ports {
+        Some(ports) => (kind, ports),
+        None => (Kind::BadTransport, transport::Ports::default()),
+    };
+    Reading {
+        kind,
+        segment: segment(protocol, ports),
+        piece: ip.piece,
+    }
+}
+
+impl Network for Ipv6Address {
+    const HEADER_LENGTH: usize = ipv6::HEADER_LENGTH;
+
+    #[inline(always)]
+    fn read_usual<P: Packet>(packet: &mut P) -> Option<Reading<Self>> {
+        let len = packet.len();
+        let both = ipv6::HEADER_LENGTH + transport::LOOKED_AT;
+        let bytes = packet.peek(len.min(both))?;
+        match Ipv6::parse(bytes, len) {
+            Ok(mut ip) if ip.header_length == ipv6::HEADER_LENGTH => {
+                // Known to the compiler from here on.
+                ip.header_length = ipv6::HEADER_LENGTH;
+                Some(reading(&ip, bytes))
+            }
+            _ => None,
+        }
+    }
+
+    fn read<P: Packet>(packet: &mut P) -> Reading<Self> {
+        let len = packet.len();
+        let mut wanted = ipv6::HEADER_LENGTH + transport::LOOKED_AT;
+        for _ in 0..MOST_PEEKS {
+            let Some(bytes) = packet.peek(len.min(wanted)) else {
+                return Reading::nothing(Kind::NoMemory);
+            };
+            match Ipv6::parse(bytes, len) {
+                Ok(ip) => {
+                    let both = ip.header_length.wrapping_add(transport::LOOKED_AT);
+                    if bytes.len() < both.min(ip.total_length) {
+                        wanted = both;
+                        continue;
+                    }
+                    return reading(&ip, bytes);
+                }
+                Err(Error::Version) => return Reading::nothing(Kind::Foreign),
+                Err(Error::Malformed) => return Reading::nothing(Kind::BadIp),
+                Err(Error::Missing(bytes)) => wanted = bytes.max(wanted.wrapping_add(8)),
+                Err(Error::Chain {
+                    source,
+                    destination,
+                }) => {
+                    let mut reading = Reading::nothing(Kind::BadTransport);
+                    reading.segment.source.address = source;
+                    reading.segment.destination.address = destination;
+                    return reading;
+                }
+            }
+        }
+        Reading::nothing(Kind::BadIp)
+    }
+
+    #[inline(always)]
+    fn exchange(
+        header: &mut [u8],
+        segment: &Segment<Self>,
+        direction: Direction,
+        to: Self,
+    ) -> Option<Difference> {
+        let (ip, _) = ipv6::Header::mut_from_prefix(header).ok()?;
+        let (from, address) = match direction {
+            Direction::Forward => (segment.destination.address, &mut ip.destination),
+            Direction::Reply => (segment.source.address, &mut ip.source),
+        };
+        let words = |address: Self| {
+            let bits = address.bits();
+            [
+                (bits >> 96) as u32,
+                (bits >> 64) as u32,
+                (bits >> 32) as u32,
+                bits as u32,
+            ]
+        };
+        let mut difference = Difference::NONE;
+        for (old, new) in words(from).into_iter().zip(words(to)) {
+            difference = difference.double_word(old, new);
+        }
+        address.set(to.bits());
+        ip.hop_limit = segment.ttl.wrapping_sub(1);
+        Some(difference)
+    }
+
+    #[inline(always)]
+    fn hop(header: &mut [u8], segment: &Segment<Self>) -> bool {
+        let Ok((ip, _)) = ipv6::Header::mut_from_prefix(header) else {
+            return false;
+        };
+        ip.hop_limit = segment.ttl.wrapping_sub(1);
+        true
+    }
+
+    fn reset(segment: &Segment<Self>, tcp: &Tcp) -> reset::Reset {
+        let header = reset::header(segment, tcp);
+        let ip = ipv6::Header {
+            version_class_flow: U32::new(6 << 28),
+            payload_length: U16::new(tcp::HEADER_LENGTH as u16),
+            next_header: Protocol::Tcp.number(),
+            hop_limit: 64,
+            source: U128::new(segment.destination.address.bits()),
+            destination: U128::new(segment.source.address.bits()),
+        };
+        // The pseudo-header (RFC 8200, 8.1): both addresses, the length, the protocol.
+        let addresses = ip.as_bytes().get(8..).unwrap_or_default();
+        let pseudo = sum(addresses)
+            .wrapping_add(tcp::HEADER_LENGTH as u64)
+            .wrapping_add(u64::from(Protocol::Tcp.number()));
+        reset::Reset::new(ip.as_bytes(), header, pseudo)
+    }
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Next hops remembered per CPU.
+//!
+//! A remembered hop holds no references. It counts only while the generation that it was made in
+//! lasts: a change of routes, neighbours or devices begins a new one. Devices are freed a grace
+//! period after such a change, so whoever has compared generations may use the hop for as long as
+//! bottom halves stay disabled. After a second it is asked for again even so, which keeps the
+//! neighbour's own state machine (probing of stale entries) going.
+
+use ::core::{
+    marker::PhantomData,
+    sync::atomic::{
+        AtomicU32,
+        Ordering::{
+            Acquire,
+            Release, //
+        },
+    },
+};
+use kernel::prelude::*;
+
+use super::{
+    bh::BottomHalf,
+    clock,
+    namespace::Namespace,
+    route::{
+        self,
+        Hop, //
+    }, //
+};
+use crate::{
+    core::{
+        drop_reason::DropReason,
+        tuple::IpAddress, //
+    },
+    sys, //
+};
+
+/// Raised by whatever may make a remembered hop wrong, other than routes, which have their own.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// Begins a new generation: nothing that was remembered before counts any more. Any context.
+pub(crate) fn forget_all() {
+    GENERATION.fetch_add(1, Release);
+}
+
+const ORDER: u32 = 10;
+const LIFETIME: u32 = clock::SECOND;
+
+#[derive(Clone, Copy)]
+struct Entry {
+    destination: IpAddress,
+    generation: u32,
+    routes: i32,
+    made: u32,
+    hop: Hop,
+}
+
+/// Where a packet goes next; good for as long as bottom halves stay disabled.
+#[derive(Clone, Copy)]
+pub(crate) struct NextHop<'a> {
+    hop: Hop,
+    _bh: PhantomData<&'a BottomHalf>,
+}
+
+impl NextHop<'_> {
+    /// Largest IP packet that goes this way, in bytes.
+    #[inline(always)]
+    pub(crate) fn mtu(&self) -> u32 {
+        self.hop.mtu
+    }
+
+    /// Our own address on that way.
+    pub(crate) fn source(&self) -> IpAddress {
+        self.hop.source
+    }
+
+    /// Index of the outgoing device.
+    pub(crate) fn ifindex(&self) -> u32 {
+        // SAFETY: The device lives while bottom halves are disabled.
+        unsafe { super::device::NetDevice::from_raw(self.hop.device) }.ifindex()
+    }
+
+    /// The neighbour.
+    pub(crate) fn neighbour(&self) -> IpAddress {
+        self.hop.neighbour
+    }
+
+    /// The outgoing device, which lives for the lifetime.
+    #[inline(always)]
+    pub(super) fn device_ptr(&self) -> *mut sys::net_device {
+        self.hop.device
+    }
+
+    /// The Ethernet header, if the neighbour's address is known.
+    #[inline(always)]
+    pub(super) fn link_header(&self) -> Option<&[u8; 14]> {
+        self.hop.resolved.then_some(&self.hop.header)
+    }
+}
+
+/// The hops that one CPU remembers, by destination address.
+pub(crate) struct RouteCache {
+    entries: KVVec<Option<Entry>>,
+}
+
+/// A number that changes with the namespace's routes of that family.
+#[inline(always)]
+fn routes_generation(net: &Namespace, destination: IpAddress) -> i32 {
+    // SAFETY: `net` is valid; the counters are read whole.
+    unsafe {
+        match destination {
+            IpAddress::V4(_) => (&raw const (*net.as_ptr()).ipv4.rt_genid.counter).read_volatile(),
+            IpAddress::V6(_) => {
+                (&raw const (*net.as_ptr()).ipv6.fib6_sernum.counter).read_volatile()
+            }
+        }
+    }
+}
+
+impl RouteCache {
+    /// An empty cache. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new() -> Result<Self> {
+        let mut entries = KVVec::new();
+        for _ in 0..1u32 << ORDER {
+            entries.push(None, GFP_KERNEL)?;
+        }
+        Ok(Self { entries })
+    }
+
+    /// The next hop towards `destination`, which is never through the device of index `avoid`.
+    ///
+    /// # Errors
+    ///
+    /// [`DropReason::NoRoute`].
+    #[inline(always)]
+    pub(crate) fn resolve<'a>(
+        &mut self,
+        net: &Namespace,
+        destination: IpAddress,
+        avoid: u32,
+        bh: &'a BottomHalf,
+    ) -> Result<NextHop<'a>, DropReason> {
+        let generation = GENERATION.load(Acquire);
+        let routes = routes_generation(net, destination);
+        let now = clock::ticks();
+        let hash = (destination.mixed() ^ (destination.mixed() >> 32)) as u32;
+        let index = hash.wrapping_mul(0x9e37_79b1) >> (32 - ORDER);
+        let place = self.entries.get_mut(index as usize);
+        if let Some(Some(entry)) = place.as_deref() {
+            if entry.destination == destination
+                && entry.generation == generation
+                && entry.routes == routes
+                && now.wrapping_sub(entry.made) < LIFETIME
+            {
+                return Ok(NextHop {
+                    hop: entry.hop,
+                    _bh: PhantomData,
+                });
+            }
+        }
+        Self::ask(place, net, destination, avoid, (generation, routes, now), bh)
+    }
+
+    /// Asks the kernel, and remembers the answer.
+    #[cold]
+    #[inline(never)]
+    fn ask<'a>(
+        place: Option<&mut Option<Entry>>,
+        net: &Namespace,
+        destination: IpAddress,
+        avoid: u32,
+        (generation, routes, made): (u32, i32, u32),
+        bh: &'a BottomHalf,
+    ) -> Result<NextHop<'a>, DropReason> {
+        let hop = route::find(net, destination, avoid, bh)?;
+        if let (Some(place), true) = (place, hop.resolved) {
+            *place = Some(Entry {
+                destination,
+                generation,
+                routes,
+                made,
+                hop,
+            });
+        }
+        Ok(NextHop {
+            hop,
+            _bh: PhantomData,
+        })
+    }
+}
+
+// SAFETY: What an entry points to is not touched but as said above, on any CPU.
+unsafe impl Send for RouteCache {}
