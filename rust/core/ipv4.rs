@@ -8,7 +8,10 @@ use zerocopy::{
 };
 
 use super::checksum;
+use super::fragment::Piece;
 use super::tuple::Ipv4Address;
+
+pub use super::fragment::Fragment;
 
 /// Bytes of a header without options.
 pub const HEADER_LENGTH: usize = 20;
@@ -59,6 +62,22 @@ pub struct Header {
 }
 
 impl Header {
+    /// Which part of its packet the fragment is; a whole packet is all of it.
+    ///
+    /// The header must have been checked by [`Ipv4::parse`].
+    #[inline(always)]
+    pub fn piece(&self) -> Piece {
+        let header_length = announced_length(self.version_ihl) as u32;
+        let fragment = self.fragment.get();
+        Piece {
+            identification: u32::from(self.identification.get()),
+            offset: u32::from(fragment & FRAGMENT_OFFSET) << 3,
+            length: u32::from(self.total_length.get()).wrapping_sub(header_length),
+            before: header_length,
+            more: fragment & MORE_FRAGMENTS != 0,
+        }
+    }
+
     /// The one's complement sum of the header in the machine's own byte order.
     ///
     /// Whether it is all ones does not depend on the order (RFC 1071, 2.B).
@@ -69,17 +88,6 @@ impl Header {
             .into_iter()
             .fold(u64::from(a), |sum, word| sum.wrapping_add(u64::from(word)))
     }
-}
-
-/// What of a packet an IPv4 packet holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fragment {
-    /// The whole of it.
-    Whole,
-    /// Its beginning, with the transport header.
-    First,
-    /// A later part.
-    Later,
 }
 
 /// Why bytes are not a sound IPv4 packet.
