@@ -38,5 +38,6 @@ pub mod scheduler;
 pub mod slot;
 pub mod tcp;
 pub mod tcp_state;
+pub mod tuning;
 pub mod tuple;
 pub mod udp;
