@@ -17,7 +17,8 @@ use crate::{
         },
         Dump,
         Message,
-        Refusal, //
+        Refusal,
+        Request, //
     },
     switch, //
 };
@@ -35,7 +36,7 @@ fn put(message: &mut Message<'_>, known: &Connection, idle: u32, expires: u32) -
     )?;
     message.put_be16(connection::DESTINATION_PORT, known.destination.port)?;
     // The states are numbered as in the specification.
-    const { assert!(ConnectionState::Udp.netlink() == connection_state::UDP) };
+    const { assert!(ConnectionState::Udp.netlink() < connection_state::AFFINITY) };
     message.put_u32(connection::STATE, known.state.netlink())?;
     message.put_u32(connection::IDLE, idle)?;
     message.put_u32(connection::EXPIRES, expires)
@@ -83,4 +84,9 @@ pub(crate) fn dump<'a>(dump: &mut Dump<'a>) -> Result<(), Refusal<'a>> {
     });
     dump.set_cursor([cursor, 0, 0, 0]);
     Ok(result?)
+}
+
+/// Handles `connection-del`.
+pub(crate) fn del<'a>(_request: &Request<'a>) -> Result<(), Refusal<'a>> {
+    Err(Refusal::from(EOPNOTSUPP))
 }

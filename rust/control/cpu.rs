@@ -35,7 +35,7 @@ fn put(message: &mut Message<'_>, info: &CpuInfo<'_>) -> Result {
     message.put_uint(cpu::RESETS, info.resets)?;
     message.put_uint(cpu::CONNECTIONS, info.connections)?;
     // The reasons are numbered as in the specification.
-    const { assert!(DropReason::ResetSent as u32 == drop_reason::RESET_SENT) };
+    const { assert!(DropReason::NoLocal as u32 == drop_reason::NO_LOCAL) };
     for (reason, packets) in DropReason::ALL.iter().zip(info.drops) {
         message.nest(cpu::DROP, |message| {
             message.put_u32(drop::REASON, *reason as u32)?;

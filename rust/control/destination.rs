@@ -44,9 +44,7 @@ pub(super) fn put(
     message.nest(destination::SERVICE, |message| {
         service::put_key(message, &service.key)
     })?;
-    let endpoint = destination.key.endpoint;
-    message.put(destination::ADDRESS, &endpoint.address.octets())?;
-    message.put_be16(destination::PORT, endpoint.port)?;
+    put_endpoint(message, destination.key.endpoint)?;
     message.put_u32(destination::WEIGHT, destination.settings.weight)?;
     message.put_u32(
         destination::FORWARDING,
@@ -57,6 +55,12 @@ pub(super) fn put(
     let total = destination.counters.total();
     message.put_uint(destination::ACTIVE_CONNECTIONS, total.active)?;
     stats::put(message, destination::STATS, &total)
+}
+
+/// Puts where a destination is.
+pub(super) fn put_endpoint(message: &mut Message<'_>, endpoint: Endpoint) -> Result {
+    message.put(destination::ADDRESS, &endpoint.address.octets())?;
+    message.put_be16(destination::PORT, endpoint.port)
 }
 
 /// What a request names.

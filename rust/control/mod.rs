@@ -12,6 +12,7 @@ pub(crate) mod claim;
 pub(crate) mod connection;
 pub(crate) mod cpu;
 pub(crate) mod destination;
+pub(crate) mod explain;
 pub(crate) mod notify;
 mod parse;
 pub(crate) mod service;

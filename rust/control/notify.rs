@@ -13,7 +13,8 @@ use kernel::{
 use super::{
     claim,
     destination,
-    service, //
+    service,
+    switch, //
 };
 use crate::{
     config::{
@@ -34,6 +35,7 @@ use crate::{
         },
         namespace::Namespace, //
     },
+    switch::Switch,
 };
 
 /// Tells of what `change` changed: removals first, a service before its destinations.
@@ -88,6 +90,13 @@ fn tell_destination(
             destination::put(message, service, destination)
         });
     }
+}
+
+/// Tells that a value of the switch was set. May sleep.
+pub(super) fn switch(namespace: &Namespace, of: &Switch) {
+    let _ = notify(namespace, Group::Config, command::SWITCH_NTF, |message| {
+        switch::put(message, Some(of))
+    });
 }
 
 /// Tells that a queue was claimed. May sleep.

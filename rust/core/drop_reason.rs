@@ -30,17 +30,18 @@ macro_rules! drop_reasons {
 drop_reasons! {
     /// IP header truncated, of a lying length, or of a wrong checksum.
     IpHeader = "ip-header",
-    /// TCP or UDP header truncated or of a lying length.
+    /// TCP, UDP, SCTP or ICMP header truncated or of a lying length. The checksum of SCTP is not
+    /// checked.
     TransportHeader = "transport-header",
-    /// Fragment of a packet to a service or of a connection.
+    /// Fragment that does not fit those before it, or that is too short to tell whose it is.
     Fragment = "fragment",
-    /// The time to live ran out.
+    /// The time to live or hop limit ran out.
     Ttl = "ttl",
     /// UDP to a service's address on a port that is no service.
     NoService = "no-service",
     /// TCP reset or UDP reply that belongs to no known connection.
     NoConnection = "no-connection",
-    /// The service has no destination of a weight above zero.
+    /// The service has no active destination of a weight above zero.
     NoDestination = "no-destination",
     /// The connection table has reached its limit.
     TableFull = "table-full",
@@ -58,6 +59,24 @@ drop_reasons! {
     RingFull = "ring-full",
     /// Answered with a TCP reset.
     ResetSent = "reset-sent",
+    /// IPv6 extension headers that cannot be passed over, by kind or by number, in a packet to a
+    /// service's address.
+    UnknownExtension = "unknown-extension",
+    /// Fragment whose packet was not complete in time.
+    FragmentTimeout = "fragment-timeout",
+    /// Fragment that came when the memory for fragments was used up.
+    FragmentLimit = "fragment-limit",
+    /// ICMP error to a service's address about a packet of no known connection.
+    IcmpErrorUnknown = "icmp-error-unknown",
+    /// Every destination that could take the connection is at its upper limit.
+    ConnectionLimit = "connection-limit",
+    /// First packet of a connection beyond the limit of half-open ones, and none of them could
+    /// give way.
+    HalfOpen = "half-open",
+    /// The connection's destination is down, or has been removed.
+    Down = "down",
+    /// For this machine's own sockets, but yard0 is not up.
+    NoLocal = "no-local",
 }
 
 impl DropReason {

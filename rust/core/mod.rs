@@ -43,5 +43,6 @@ pub mod sctp_state;
 pub mod slot;
 pub mod tcp;
 pub mod tcp_state;
+pub mod tuning;
 pub mod tuple;
 pub mod udp;

@@ -28,5 +28,13 @@ pub(super) fn kernel_reason(reason: DropReason) -> sys::skb_drop_reason {
         DropReason::Transmit => sys::skb_drop_reason_SKB_DROP_REASON_DEV_READY,
         DropReason::RingFull => sys::skb_drop_reason_SKB_DROP_REASON_FULL_RING,
         DropReason::ResetSent => sys::skb_drop_reason_SKB_CONSUMED,
+        DropReason::UnknownExtension => sys::skb_drop_reason_SKB_DROP_REASON_IPV6_BAD_EXTHDR,
+        DropReason::FragmentTimeout => sys::skb_drop_reason_SKB_DROP_REASON_FRAG_REASM_TIMEOUT,
+        DropReason::FragmentLimit => sys::skb_drop_reason_SKB_DROP_REASON_NOMEM,
+        DropReason::IcmpErrorUnknown => sys::skb_drop_reason_SKB_DROP_REASON_NO_SOCKET,
+        DropReason::ConnectionLimit => sys::skb_drop_reason_SKB_DROP_REASON_NO_SOCKET,
+        DropReason::HalfOpen => sys::skb_drop_reason_SKB_DROP_REASON_NOMEM,
+        DropReason::Down => sys::skb_drop_reason_SKB_DROP_REASON_NO_SOCKET,
+        DropReason::NoLocal => sys::skb_drop_reason_SKB_DROP_REASON_DEV_READY,
     }
 }

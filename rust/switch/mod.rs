@@ -2,11 +2,16 @@
 
 //! A switch: everything that one network namespace has of us.
 
+mod explain;
 mod outgoing;
 mod receive;
 mod registry;
 mod report;
 
+pub(crate) use self::explain::{
+    Explanation,
+    Fate, //
+};
 pub(crate) use self::registry::{
     of,
     of_or_new,
@@ -30,7 +35,8 @@ use crate::{
     },
     core::{
         connection::Connection,
-        drop_reason::DropReason, //
+        drop_reason::DropReason,
+        tuning::Tuning, //
     },
     engine::claim::Claim,
     filter::Services as _,
@@ -64,6 +70,8 @@ pub(crate) struct Switch {
     /// Services and destinations (configuration table 64).
     #[pin]
     pub(crate) config: Config,
+    /// Limits and timeouts.
+    pub(crate) tuning: Tuning,
     /// Connection table 66.
     connections: Connections,
     /// What is remembered of routing table 62 and ARP.
@@ -103,6 +111,7 @@ impl Switch {
             pin_init!(Self {
                 id: net.id(),
                 config <- config,
+                tuning: Tuning::new(limit),
                 connections,
                 routes,
                 counters,

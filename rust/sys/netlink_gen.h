@@ -14,9 +14,10 @@
 
 /* Common nested types */
 extern const struct nla_policy switchyard_change_nl_policy[SWITCHYARD_A_CHANGE_DESTINATION + 1];
-extern const struct nla_policy switchyard_destination_settings_nl_policy[SWITCHYARD_A_DESTINATION_FORWARDING + 1];
-extern const struct nla_policy switchyard_service_key_nl_policy[SWITCHYARD_A_SERVICE_PORT + 1];
-extern const struct nla_policy switchyard_service_settings_nl_policy[SWITCHYARD_A_SERVICE_TIMEOUT + 1];
+extern const struct nla_policy switchyard_destination_settings_nl_policy[SWITCHYARD_A_DESTINATION_LOWER_LIMIT + 1];
+extern const struct nla_policy switchyard_service_key_nl_policy[SWITCHYARD_A_SERVICE_LAST_PORT + 1];
+extern const struct nla_policy switchyard_service_settings_nl_policy[SWITCHYARD_A_SERVICE_AFFINITY_PREFIX6 + 1];
+extern const struct nla_policy switchyard_state_timeout_nl_policy[SWITCHYARD_A_STATE_TIMEOUT_MILLISECONDS + 1];
 
 int switchyard_nl_switch_get_doit(struct sk_buff *skb, struct genl_info *info);
 int switchyard_nl_service_get_doit(struct sk_buff *skb, struct genl_info *info);
@@ -44,6 +45,10 @@ int switchyard_nl_connection_get_dumpit(struct sk_buff *skb,
 					struct netlink_callback *cb);
 int switchyard_nl_cpu_get_dumpit(struct sk_buff *skb,
 				 struct netlink_callback *cb);
+int switchyard_nl_switch_set_doit(struct sk_buff *skb, struct genl_info *info);
+int switchyard_nl_connection_del_doit(struct sk_buff *skb,
+				      struct genl_info *info);
+int switchyard_nl_explain_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	SWITCHYARD_NLGRP_CONFIG,

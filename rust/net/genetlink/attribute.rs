@@ -65,6 +65,14 @@ impl<'a> Attribute<'a> {
         self.exactly().map(u32::from_ne_bytes)
     }
 
+    /// The value of a `uint` attribute, of four or eight bytes.
+    pub(crate) fn uint(self) -> Result<u64, Refusal<'a>> {
+        match self.payload().len() {
+            4 => self.u32().map(u64::from),
+            _ => self.exactly().map(u64::from_ne_bytes),
+        }
+    }
+
     /// The value of a string attribute.
     pub(crate) fn string(self) -> Result<&'a CStr, Refusal<'a>> {
         CStr::from_bytes_until_nul(self.payload())

@@ -26,12 +26,15 @@ const NESTED: u16 = sys::NLA_F_NESTED as u16;
 pub(super) struct Buffer(NonNull<sys::sk_buff>);
 
 impl Buffer {
-    /// Room for a message of the size that netlink usually takes, almost a page. May sleep.
-    pub(super) fn new() -> Result<Self> {
-        const SIZE: c_uint = 3 * 1024;
+    /// The size that netlink usually takes, almost a page.
+    pub(super) const USUAL: usize = 3 * 1024;
+
+    /// Room for a message of `size` bytes, headers included. May sleep.
+    pub(super) fn new(size: usize) -> Result<Self> {
         const ANY_NODE: c_int = -1;
+        let size = c_uint::try_from(size)?;
         // SAFETY: No requirements.
-        let skb = unsafe { sys::__alloc_skb(SIZE, kernel::bindings::GFP_KERNEL, 0, ANY_NODE) };
+        let skb = unsafe { sys::__alloc_skb(size, kernel::bindings::GFP_KERNEL, 0, ANY_NODE) };
         // INVARIANT: A new buffer is ours.
         NonNull::new(skb).map(Self).ok_or(ENOMEM)
     }

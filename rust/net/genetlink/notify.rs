@@ -59,7 +59,7 @@ pub(crate) fn notify(
     if !group.has_listeners(namespace) {
         return Ok(());
     }
-    let buffer = Buffer::new()?;
+    let buffer = Buffer::new(Buffer::USUAL)?;
     // SAFETY: The buffer is ours and not touched until the message is ended.
     let mut message = unsafe { Message::start(buffer.as_ptr(), 0, 0, 0, command) }?;
     fill(&mut message)?;

@@ -62,6 +62,9 @@ doit! {
     switchyard_nl_apply_doit => control::apply::apply,
     switchyard_nl_claim_add_doit => control::claim::add,
     switchyard_nl_claim_del_doit => control::claim::del,
+    switchyard_nl_switch_set_doit => control::switch::set,
+    switchyard_nl_connection_del_doit => control::connection::del,
+    switchyard_nl_explain_doit => control::explain::explain,
 }
 
 dumpit! {

@@ -60,7 +60,16 @@ impl<'a> Request<'a> {
         &self,
         fill: impl FnOnce(&mut Message<'_>) -> Result,
     ) -> Result<(), Refusal<'a>> {
-        let buffer = Buffer::new()?;
+        self.reply_of(Buffer::USUAL, fill)
+    }
+
+    /// The same with room for a message of `size` bytes.
+    pub(crate) fn reply_of(
+        &self,
+        size: usize,
+        fill: impl FnOnce(&mut Message<'_>) -> Result,
+    ) -> Result<(), Refusal<'a>> {
+        let buffer = Buffer::new(size)?;
         // SAFETY: By the type invariant, `info` and its headers are valid.
         let (port, sequence, command) = unsafe {
             (

@@ -14,20 +14,108 @@
  * enum switchyard_scheduler - How a new connection's destination is chosen.
  * @SWITCHYARD_SCHEDULER_MAGLEV: Maglev hashing over the 5-tuple (Eisenbud et
  *   al., NSDI 2016).
- * @SWITCHYARD_SCHEDULER_RR: Weighted round robin, interleaved.
+ * @SWITCHYARD_SCHEDULER_RR: Round robin: destinations take turns, whatever
+ *   their weights are above zero.
+ * @SWITCHYARD_SCHEDULER_WRR: Weighted round robin, interleaved.
+ * @SWITCHYARD_SCHEDULER_LC: Least connections: the fewest active connections,
+ *   of which 256 inactive ones count as one.
+ * @SWITCHYARD_SCHEDULER_WLC: Least connections for their weight.
+ * @SWITCHYARD_SCHEDULER_SED: Shortest expected delay: the fewest active
+ *   connections for their weight, the new one included.
+ * @SWITCHYARD_SCHEDULER_P2C: Of two destinations that the 5-tuple's hash picks
+ *   by weight, the one with fewer connections for its weight.
+ * @SWITCHYARD_SCHEDULER_SH: Source hashing: Maglev hashing over the client's
+ *   address alone, so that all connections of a client go to one destination.
  */
 enum switchyard_scheduler {
 	SWITCHYARD_SCHEDULER_MAGLEV,
 	SWITCHYARD_SCHEDULER_RR,
+	SWITCHYARD_SCHEDULER_WRR,
+	SWITCHYARD_SCHEDULER_LC,
+	SWITCHYARD_SCHEDULER_WLC,
+	SWITCHYARD_SCHEDULER_SED,
+	SWITCHYARD_SCHEDULER_P2C,
+	SWITCHYARD_SCHEDULER_SH,
 };
 
 /**
  * enum switchyard_forwarding - How a packet is taken to its destination.
  * @SWITCHYARD_FORWARDING_NAT: Address, port and MAC are rewritten, replies
  *   translated back.
+ * @SWITCHYARD_FORWARDING_DIRECT: The MAC alone is rewritten; the destination
+ *   has the service's address itself and answers the client directly.
+ * @SWITCHYARD_FORWARDING_TUNNEL: The packet travels inside another one, which
+ *   the destination opens; it answers the client directly.
+ * @SWITCHYARD_FORWARDING_LOCAL: This machine's own sockets, by yard0.
  */
 enum switchyard_forwarding {
 	SWITCHYARD_FORWARDING_NAT,
+	SWITCHYARD_FORWARDING_DIRECT,
+	SWITCHYARD_FORWARDING_TUNNEL,
+	SWITCHYARD_FORWARDING_LOCAL,
+};
+
+/**
+ * enum switchyard_encapsulation - What a tunnelled packet travels in.
+ * @SWITCHYARD_ENCAPSULATION_IP: An IP header and nothing else (RFC 2003, 2473,
+ *   4213), of the destination's family outside and the client's inside.
+ * @SWITCHYARD_ENCAPSULATION_GUE: Generic UDP Encapsulation, variant 1
+ *   (draft-ietf-intarea-gue), from a source port that depends on the flow.
+ */
+enum switchyard_encapsulation {
+	SWITCHYARD_ENCAPSULATION_IP,
+	SWITCHYARD_ENCAPSULATION_GUE,
+};
+
+/**
+ * enum switchyard_destination_state - What a destination is given.
+ * @SWITCHYARD_DESTINATION_STATE_ACTIVE: Packets of its connections, and new
+ *   connections by its weight.
+ * @SWITCHYARD_DESTINATION_STATE_DRAINING: Packets of its connections, and no
+ *   new ones. Connections that are left at the deadline, if there is one, are
+ *   ended.
+ * @SWITCHYARD_DESTINATION_STATE_DOWN: Nothing. UDP flows choose again with
+ *   their next packet; other connections' packets are dropped until they end
+ *   or it comes back.
+ */
+enum switchyard_destination_state {
+	SWITCHYARD_DESTINATION_STATE_ACTIVE,
+	SWITCHYARD_DESTINATION_STATE_DRAINING,
+	SWITCHYARD_DESTINATION_STATE_DOWN,
+};
+
+/**
+ * enum switchyard_fallback - What becomes of a connection that no destination
+ *   can take.
+ * @SWITCHYARD_FALLBACK_NONE: TCP is reset, the rest is dropped.
+ * @SWITCHYARD_FALLBACK_LOCAL: This machine's own sockets get it, by yard0.
+ */
+enum switchyard_fallback {
+	SWITCHYARD_FALLBACK_NONE,
+	SWITCHYARD_FALLBACK_LOCAL,
+};
+
+/**
+ * enum switchyard_verdict - What the switch does with a packet.
+ * @SWITCHYARD_VERDICT_PASS: Leaves it to the ordinary stack.
+ * @SWITCHYARD_VERDICT_FORWARD: Sends it to a destination.
+ * @SWITCHYARD_VERDICT_REPLY: Sends it from a destination to the client.
+ * @SWITCHYARD_VERDICT_LOCAL: Gives it to the sockets of this machine.
+ * @SWITCHYARD_VERDICT_RESET: Answers it with a TCP reset.
+ * @SWITCHYARD_VERDICT_ICMP: Answers it with an ICMP or ICMPv6 message.
+ * @SWITCHYARD_VERDICT_DROP: Drops it.
+ * @SWITCHYARD_VERDICT_HOLD: Keeps it, a fragment, until the rest of its packet
+ *   has come.
+ */
+enum switchyard_verdict {
+	SWITCHYARD_VERDICT_PASS,
+	SWITCHYARD_VERDICT_FORWARD,
+	SWITCHYARD_VERDICT_REPLY,
+	SWITCHYARD_VERDICT_LOCAL,
+	SWITCHYARD_VERDICT_RESET,
+	SWITCHYARD_VERDICT_ICMP,
+	SWITCHYARD_VERDICT_DROP,
+	SWITCHYARD_VERDICT_HOLD,
 };
 
 /**
@@ -57,6 +145,19 @@ enum switchyard_queue_state {
 	SWITCHYARD_QUEUE_STATE_ABSENT,
 };
 
+/**
+ * enum switchyard_connection_state - How far a connection has got. Those of
+ *   SCTP go by the like of TCP.
+ * @SWITCHYARD_CONNECTION_STATE_NONE: Nothing is known.
+ * @SWITCHYARD_CONNECTION_STATE_SYN_RECEIVED: The client has begun.
+ * @SWITCHYARD_CONNECTION_STATE_ESTABLISHED: Both have agreed.
+ * @SWITCHYARD_CONNECTION_STATE_FIN_WAIT: One side has said that it is done.
+ * @SWITCHYARD_CONNECTION_STATE_TIME_WAIT: Both have said so.
+ * @SWITCHYARD_CONNECTION_STATE_CLOSED: One side has broken it off.
+ * @SWITCHYARD_CONNECTION_STATE_UDP: UDP knows no states.
+ * @SWITCHYARD_CONNECTION_STATE_AFFINITY: No connection: which destination a
+ *   client is given as long as its affinity lasts.
+ */
 enum switchyard_connection_state {
 	SWITCHYARD_CONNECTION_STATE_NONE,
 	SWITCHYARD_CONNECTION_STATE_SYN_RECEIVED,
@@ -65,6 +166,7 @@ enum switchyard_connection_state {
 	SWITCHYARD_CONNECTION_STATE_TIME_WAIT,
 	SWITCHYARD_CONNECTION_STATE_CLOSED,
 	SWITCHYARD_CONNECTION_STATE_UDP,
+	SWITCHYARD_CONNECTION_STATE_AFFINITY,
 };
 
 /*
@@ -82,17 +184,17 @@ enum switchyard_change_kind {
  *   leave it.
  * @SWITCHYARD_DROP_REASON_IP_HEADER: IP header truncated, of a lying length,
  *   or of a wrong checksum.
- * @SWITCHYARD_DROP_REASON_TRANSPORT_HEADER: TCP or UDP header truncated or of
- *   a lying length.
- * @SWITCHYARD_DROP_REASON_FRAGMENT: Fragment of a packet to a service or of a
- *   connection.
- * @SWITCHYARD_DROP_REASON_TTL: The time to live ran out.
+ * @SWITCHYARD_DROP_REASON_TRANSPORT_HEADER: TCP, UDP, SCTP or ICMP header
+ *   truncated or of a lying length. The checksum of SCTP is not checked.
+ * @SWITCHYARD_DROP_REASON_FRAGMENT: Fragment that does not fit those before
+ *   it, or that is too short to tell whose it is.
+ * @SWITCHYARD_DROP_REASON_TTL: The time to live or hop limit ran out.
  * @SWITCHYARD_DROP_REASON_NO_SERVICE: UDP to a service's address on a port
  *   that is no service.
  * @SWITCHYARD_DROP_REASON_NO_CONNECTION: TCP reset or UDP reply that belongs
  *   to no known connection.
- * @SWITCHYARD_DROP_REASON_NO_DESTINATION: The service has no destination of a
- *   weight above zero.
+ * @SWITCHYARD_DROP_REASON_NO_DESTINATION: The service has no active
+ *   destination of a weight above zero.
  * @SWITCHYARD_DROP_REASON_TABLE_FULL: The connection table has reached its
  *   limit.
  * @SWITCHYARD_DROP_REASON_NO_MEMORY: A buffer could not be had.
@@ -106,6 +208,23 @@ enum switchyard_change_kind {
  * @SWITCHYARD_DROP_REASON_RING_FULL: The ring between a switching CPU and
  *   yard0 was full.
  * @SWITCHYARD_DROP_REASON_RESET_SENT: Answered with a TCP reset.
+ * @SWITCHYARD_DROP_REASON_UNKNOWN_EXTENSION: IPv6 extension headers that
+ *   cannot be passed over, by kind or by number, in a packet to a service's
+ *   address.
+ * @SWITCHYARD_DROP_REASON_FRAGMENT_TIMEOUT: Fragment whose packet was not
+ *   complete in time.
+ * @SWITCHYARD_DROP_REASON_FRAGMENT_LIMIT: Fragment that came when the memory
+ *   for fragments was used up.
+ * @SWITCHYARD_DROP_REASON_ICMP_ERROR_UNKNOWN: ICMP error to a service's
+ *   address about a packet of no known connection.
+ * @SWITCHYARD_DROP_REASON_CONNECTION_LIMIT: Every destination that could take
+ *   the connection is at its upper limit.
+ * @SWITCHYARD_DROP_REASON_HALF_OPEN: First packet of a connection beyond the
+ *   limit of half-open ones, and none of them could give way.
+ * @SWITCHYARD_DROP_REASON_DOWN: The connection's destination is down, or has
+ *   been removed.
+ * @SWITCHYARD_DROP_REASON_NO_LOCAL: For this machine's own sockets, but yard0
+ *   is not up.
  */
 enum switchyard_drop_reason {
 	SWITCHYARD_DROP_REASON_IP_HEADER,
@@ -123,6 +242,14 @@ enum switchyard_drop_reason {
 	SWITCHYARD_DROP_REASON_TRANSMIT,
 	SWITCHYARD_DROP_REASON_RING_FULL,
 	SWITCHYARD_DROP_REASON_RESET_SENT,
+	SWITCHYARD_DROP_REASON_UNKNOWN_EXTENSION,
+	SWITCHYARD_DROP_REASON_FRAGMENT_TIMEOUT,
+	SWITCHYARD_DROP_REASON_FRAGMENT_LIMIT,
+	SWITCHYARD_DROP_REASON_ICMP_ERROR_UNKNOWN,
+	SWITCHYARD_DROP_REASON_CONNECTION_LIMIT,
+	SWITCHYARD_DROP_REASON_HALF_OPEN,
+	SWITCHYARD_DROP_REASON_DOWN,
+	SWITCHYARD_DROP_REASON_NO_LOCAL,
 };
 
 enum {
@@ -133,6 +260,15 @@ enum {
 	SWITCHYARD_A_SERVICE_TIMEOUT,
 	SWITCHYARD_A_SERVICE_DESTINATIONS,
 	SWITCHYARD_A_SERVICE_STATS,
+	SWITCHYARD_A_SERVICE_PREFIX_LENGTH,
+	SWITCHYARD_A_SERVICE_LAST_PORT,
+	SWITCHYARD_A_SERVICE_ONE_PACKET,
+	SWITCHYARD_A_SERVICE_RESET_AT_EXPIRY,
+	SWITCHYARD_A_SERVICE_FALLBACK,
+	SWITCHYARD_A_SERVICE_AFFINITY,
+	SWITCHYARD_A_SERVICE_AFFINITY_PREFIX4,
+	SWITCHYARD_A_SERVICE_AFFINITY_PREFIX6,
+	SWITCHYARD_A_SERVICE_DROP,
 
 	__SWITCHYARD_A_SERVICE_MAX,
 	SWITCHYARD_A_SERVICE_MAX = (__SWITCHYARD_A_SERVICE_MAX - 1)
@@ -146,6 +282,15 @@ enum {
 	SWITCHYARD_A_DESTINATION_FORWARDING,
 	SWITCHYARD_A_DESTINATION_ACTIVE_CONNECTIONS,
 	SWITCHYARD_A_DESTINATION_STATS,
+	SWITCHYARD_A_DESTINATION_ENCAPSULATION,
+	SWITCHYARD_A_DESTINATION_ENCAPSULATION_PORT,
+	SWITCHYARD_A_DESTINATION_STATE,
+	SWITCHYARD_A_DESTINATION_DRAIN_DEADLINE,
+	SWITCHYARD_A_DESTINATION_DRAIN_REMAINING,
+	SWITCHYARD_A_DESTINATION_UPPER_LIMIT,
+	SWITCHYARD_A_DESTINATION_LOWER_LIMIT,
+	SWITCHYARD_A_DESTINATION_INACTIVE_CONNECTIONS,
+	SWITCHYARD_A_DESTINATION_OVERLOADED,
 
 	__SWITCHYARD_A_DESTINATION_MAX,
 	SWITCHYARD_A_DESTINATION_MAX = (__SWITCHYARD_A_DESTINATION_MAX - 1)
@@ -157,6 +302,11 @@ enum {
 	SWITCHYARD_A_STATS_BYTES_IN,
 	SWITCHYARD_A_STATS_PACKETS_OUT,
 	SWITCHYARD_A_STATS_BYTES_OUT,
+	SWITCHYARD_A_STATS_CONNECTIONS_RATE,
+	SWITCHYARD_A_STATS_PACKETS_IN_RATE,
+	SWITCHYARD_A_STATS_BYTES_IN_RATE,
+	SWITCHYARD_A_STATS_PACKETS_OUT_RATE,
+	SWITCHYARD_A_STATS_BYTES_OUT_RATE,
 
 	__SWITCHYARD_A_STATS_MAX,
 	SWITCHYARD_A_STATS_MAX = (__SWITCHYARD_A_STATS_MAX - 1)
@@ -206,6 +356,11 @@ enum {
 	SWITCHYARD_A_CONNECTION_STATE,
 	SWITCHYARD_A_CONNECTION_IDLE,
 	SWITCHYARD_A_CONNECTION_EXPIRES,
+	SWITCHYARD_A_CONNECTION_FORWARDING,
+	SWITCHYARD_A_CONNECTION_SERVICE,
+	SWITCHYARD_A_CONNECTION_CLIENT_PREFIX_LENGTH,
+	SWITCHYARD_A_CONNECTION_ALL,
+	SWITCHYARD_A_CONNECTION_COUNT,
 
 	__SWITCHYARD_A_CONNECTION_MAX,
 	SWITCHYARD_A_CONNECTION_MAX = (__SWITCHYARD_A_CONNECTION_MAX - 1)
@@ -223,6 +378,8 @@ enum {
 	SWITCHYARD_A_CPU_RESETS,
 	SWITCHYARD_A_CPU_CONNECTIONS,
 	SWITCHYARD_A_CPU_DROP,
+	SWITCHYARD_A_CPU_STATS,
+	SWITCHYARD_A_CPU_EXPIRY_RESETS,
 
 	__SWITCHYARD_A_CPU_MAX,
 	SWITCHYARD_A_CPU_MAX = (__SWITCHYARD_A_CPU_MAX - 1)
@@ -244,9 +401,46 @@ enum {
 	SWITCHYARD_A_SWITCH_DESTINATIONS,
 	SWITCHYARD_A_SWITCH_CONNECTIONS,
 	SWITCHYARD_A_SWITCH_CONNECTION_LIMIT,
+	SWITCHYARD_A_SWITCH_HALF_OPEN_LIMIT,
+	SWITCHYARD_A_SWITCH_HALF_OPEN,
+	SWITCHYARD_A_SWITCH_CONNECTIONS_IPV4,
+	SWITCHYARD_A_SWITCH_CONNECTIONS_IPV6,
+	SWITCHYARD_A_SWITCH_TABLE_BYTES,
+	SWITCHYARD_A_SWITCH_TIMEOUT,
+	SWITCHYARD_A_SWITCH_FRAGMENT_MEMORY_LIMIT,
+	SWITCHYARD_A_SWITCH_FRAGMENT_TIMEOUT,
+	SWITCHYARD_A_SWITCH_FRAGMENT_MEMORY,
+	SWITCHYARD_A_SWITCH_STATS,
+	SWITCHYARD_A_SWITCH_DROP,
 
 	__SWITCHYARD_A_SWITCH_MAX,
 	SWITCHYARD_A_SWITCH_MAX = (__SWITCHYARD_A_SWITCH_MAX - 1)
+};
+
+enum {
+	SWITCHYARD_A_STATE_TIMEOUT_STATE = 1,
+	SWITCHYARD_A_STATE_TIMEOUT_MILLISECONDS,
+
+	__SWITCHYARD_A_STATE_TIMEOUT_MAX,
+	SWITCHYARD_A_STATE_TIMEOUT_MAX = (__SWITCHYARD_A_STATE_TIMEOUT_MAX - 1)
+};
+
+enum {
+	SWITCHYARD_A_EXPLAIN_PACKET = 1,
+	SWITCHYARD_A_EXPLAIN_IFINDEX,
+	SWITCHYARD_A_EXPLAIN_VERDICT,
+	SWITCHYARD_A_EXPLAIN_DROP_REASON,
+	SWITCHYARD_A_EXPLAIN_SERVICE,
+	SWITCHYARD_A_EXPLAIN_DESTINATION,
+	SWITCHYARD_A_EXPLAIN_FORWARDING,
+	SWITCHYARD_A_EXPLAIN_CONNECTION_STATE,
+	SWITCHYARD_A_EXPLAIN_NEXT_HOP,
+	SWITCHYARD_A_EXPLAIN_OUT_IFINDEX,
+	SWITCHYARD_A_EXPLAIN_RESULT,
+	SWITCHYARD_A_EXPLAIN_STEP,
+
+	__SWITCHYARD_A_EXPLAIN_MAX,
+	SWITCHYARD_A_EXPLAIN_MAX = (__SWITCHYARD_A_EXPLAIN_MAX - 1)
 };
 
 enum {
@@ -271,6 +465,12 @@ enum {
 	SWITCHYARD_CMD_CLAIM_DEL_NTF,
 	SWITCHYARD_CMD_CONNECTION_GET,
 	SWITCHYARD_CMD_CPU_GET,
+	SWITCHYARD_CMD_SWITCH_SET,
+	SWITCHYARD_CMD_SWITCH_NTF,
+	SWITCHYARD_CMD_CONNECTION_DEL,
+	SWITCHYARD_CMD_EXPLAIN,
+	SWITCHYARD_CMD_DESTINATION_DRAINED_NTF,
+	SWITCHYARD_CMD_DESTINATION_DEADLINE_NTF,
 
 	__SWITCHYARD_CMD_MAX,
 	SWITCHYARD_CMD_MAX = (__SWITCHYARD_CMD_MAX - 1)

@@ -86,6 +86,15 @@ attribute_set!(service "service" {
     TIMEOUT = 5 "timeout";
     DESTINATIONS = 6 "destinations";
     STATS = 7 "stats" => stats;
+    PREFIX_LENGTH = 8 "prefix-length";
+    LAST_PORT = 9 "last-port";
+    ONE_PACKET = 10 "one-packet";
+    RESET_AT_EXPIRY = 11 "reset-at-expiry";
+    FALLBACK = 12 "fallback";
+    AFFINITY = 13 "affinity";
+    AFFINITY_PREFIX4 = 14 "affinity-prefix4";
+    AFFINITY_PREFIX6 = 15 "affinity-prefix6";
+    DROP = 16 "drop" => drop, multiple;
 });
 
 attribute_set!(destination "destination" {
@@ -96,6 +105,15 @@ attribute_set!(destination "destination" {
     FORWARDING = 5 "forwarding";
     ACTIVE_CONNECTIONS = 6 "active-connections";
     STATS = 7 "stats" => stats;
+    ENCAPSULATION = 8 "encapsulation";
+    ENCAPSULATION_PORT = 9 "encapsulation-port";
+    STATE = 10 "state";
+    DRAIN_DEADLINE = 11 "drain-deadline";
+    DRAIN_REMAINING = 12 "drain-remaining";
+    UPPER_LIMIT = 13 "upper-limit";
+    LOWER_LIMIT = 14 "lower-limit";
+    INACTIVE_CONNECTIONS = 15 "inactive-connections";
+    OVERLOADED = 16 "overloaded";
 });
 
 attribute_set!(stats "stats" {
@@ -104,6 +122,11 @@ attribute_set!(stats "stats" {
     BYTES_IN = 3 "bytes-in";
     PACKETS_OUT = 4 "packets-out";
     BYTES_OUT = 5 "bytes-out";
+    CONNECTIONS_RATE = 6 "connections-rate";
+    PACKETS_IN_RATE = 7 "packets-in-rate";
+    BYTES_IN_RATE = 8 "bytes-in-rate";
+    PACKETS_OUT_RATE = 9 "packets-out-rate";
+    BYTES_OUT_RATE = 10 "bytes-out-rate";
 });
 
 attribute_set!(change "change" {
@@ -141,6 +164,11 @@ attribute_set!(connection "connection" {
     STATE = 8 "state";
     IDLE = 9 "idle";
     EXPIRES = 10 "expires";
+    FORWARDING = 11 "forwarding";
+    SERVICE = 12 "service" => service;
+    CLIENT_PREFIX_LENGTH = 13 "client-prefix-length";
+    ALL = 14 "all";
+    COUNT = 15 "count";
 });
 
 attribute_set!(cpu "cpu" {
@@ -155,6 +183,8 @@ attribute_set!(cpu "cpu" {
     RESETS = 9 "resets";
     CONNECTIONS = 10 "connections";
     DROP = 11 "drop" => drop, multiple;
+    STATS = 12 "stats" => stats;
+    EXPIRY_RESETS = 13 "expiry-resets";
 });
 
 attribute_set!(drop "drop" {
@@ -170,10 +200,41 @@ attribute_set!(switch "switch" {
     DESTINATIONS = 5 "destinations";
     CONNECTIONS = 6 "connections";
     CONNECTION_LIMIT = 7 "connection-limit";
+    HALF_OPEN_LIMIT = 8 "half-open-limit";
+    HALF_OPEN = 9 "half-open";
+    CONNECTIONS_IPV4 = 10 "connections-ipv4";
+    CONNECTIONS_IPV6 = 11 "connections-ipv6";
+    TABLE_BYTES = 12 "table-bytes";
+    TIMEOUT = 13 "timeout" => state_timeout, multiple;
+    FRAGMENT_MEMORY_LIMIT = 14 "fragment-memory-limit";
+    FRAGMENT_TIMEOUT = 15 "fragment-timeout";
+    FRAGMENT_MEMORY = 16 "fragment-memory";
+    STATS = 17 "stats" => stats;
+    DROP = 18 "drop" => drop, multiple;
+});
+
+attribute_set!(state_timeout "state-timeout" {
+    STATE = 1 "state";
+    MILLISECONDS = 2 "milliseconds";
+});
+
+attribute_set!(explain "explain" {
+    PACKET = 1 "packet";
+    IFINDEX = 2 "ifindex";
+    VERDICT = 3 "verdict";
+    DROP_REASON = 4 "drop-reason";
+    SERVICE = 5 "service" => service;
+    DESTINATION = 6 "destination" => destination;
+    FORWARDING = 7 "forwarding";
+    CONNECTION_STATE = 8 "connection-state";
+    NEXT_HOP = 9 "next-hop";
+    OUT_IFINDEX = 10 "out-ifindex";
+    RESULT = 11 "result";
+    STEP = 12 "step", multiple;
 });
 
 /// Every attribute set that is not a subset of another.
-pub static ATTRIBUTE_SETS: [&AttributeSet; 10] = [
+pub static ATTRIBUTE_SETS: [&AttributeSet; 12] = [
     &service::SET,
     &destination::SET,
     &stats::SET,
@@ -184,6 +245,8 @@ pub static ATTRIBUTE_SETS: [&AttributeSet; 10] = [
     &cpu::SET,
     &drop::SET,
     &switch::SET,
+    &state_timeout::SET,
+    &explain::SET,
 ];
 
 macro_rules! commands {
@@ -250,6 +313,12 @@ commands! {
     ClaimDelNtf = 19 "claim-del-ntf" claim;
     ConnectionGet = 20 "connection-get" connection;
     CpuGet = 21 "cpu-get" cpu;
+    SwitchSet = 22 "switch-set" switch;
+    SwitchNtf = 23 "switch-ntf" switch;
+    ConnectionDel = 24 "connection-del" connection;
+    Explain = 25 "explain" explain;
+    DestinationDrainedNtf = 26 "destination-drained-ntf" destination;
+    DestinationDeadlineNtf = 27 "destination-deadline-ntf" destination;
 }
 
 macro_rules! enumeration {
@@ -325,10 +394,26 @@ macro_rules! enumeration {
 enumeration!(
     /// How a new connection's destination is chosen.
     Scheduler "scheduler" {
-        /// Maglev hashing over the 5-tuple.
+        /// Maglev hashing over the 5-tuple (Eisenbud et al., NSDI 2016).
         Maglev = 0 "maglev";
-        /// Weighted round robin.
+        /// Round robin: destinations take turns, whatever their weights are above zero.
         Rr = 1 "rr";
+        /// Weighted round robin, interleaved.
+        Wrr = 2 "wrr";
+        /// Least connections: the fewest active connections, of which 256 inactive ones count as
+        /// one.
+        Lc = 3 "lc";
+        /// Least connections for their weight.
+        Wlc = 4 "wlc";
+        /// Shortest expected delay: the fewest active connections for their weight, the new one
+        /// included.
+        Sed = 5 "sed";
+        /// Of two destinations that the 5-tuple's hash picks by weight, the one with fewer
+        /// connections for its weight.
+        P2c = 6 "p2c";
+        /// Source hashing: Maglev hashing over the client's address alone, so that all
+        /// connections of a client go to one destination.
+        Sh = 7 "sh";
     }
 );
 
@@ -337,15 +422,82 @@ enumeration!(
     Forwarding "forwarding" {
         /// Address, port and MAC are rewritten, replies translated back.
         Nat = 0 "nat";
+        /// The MAC alone is rewritten; the destination has the service's address itself and
+        /// answers the client directly.
+        Direct = 1 "direct";
+        /// The packet travels inside another one, which the destination opens; it answers the
+        /// client directly.
+        Tunnel = 2 "tunnel";
+        /// This machine's own sockets, by yard0.
+        Local = 3 "local";
+    }
+);
+
+enumeration!(
+    /// What a tunnelled packet travels in.
+    Encapsulation "encapsulation" {
+        /// An IP header and nothing else (RFC 2003, 2473, 4213), of the destination's family
+        /// outside and the client's inside.
+        Ip = 0 "ip";
+        /// Generic UDP Encapsulation, variant 1 (draft-ietf-intarea-gue), from a source port that
+        /// depends on the flow.
+        Gue = 1 "gue";
+    }
+);
+
+enumeration!(
+    /// What a destination is given.
+    DestinationState "destination-state" {
+        /// Packets of its connections, and new connections by its weight.
+        Active = 0 "active";
+        /// Packets of its connections, and no new ones. Connections that are left at the
+        /// deadline, if there is one, are ended.
+        Draining = 1 "draining";
+        /// Nothing. UDP flows choose again with their next packet; other connections' packets are
+        /// dropped until they end or it comes back.
+        Down = 2 "down";
+    }
+);
+
+enumeration!(
+    /// What becomes of a connection that no destination can take.
+    Fallback "fallback" {
+        /// TCP is reset, the rest is dropped.
+        None = 0 "none";
+        /// This machine's own sockets get it, by yard0.
+        Local = 1 "local";
+    }
+);
+
+enumeration!(
+    /// What the switch does with a packet.
+    Verdict "verdict" {
+        /// Leaves it to the ordinary stack.
+        Pass = 0 "pass";
+        /// Sends it to a destination.
+        Forward = 1 "forward";
+        /// Sends it from a destination to the client.
+        Reply = 2 "reply";
+        /// Gives it to the sockets of this machine.
+        Local = 3 "local";
+        /// Answers it with a TCP reset.
+        Reset = 4 "reset";
+        /// Answers it with an ICMP or ICMPv6 message.
+        Icmp = 5 "icmp";
+        /// Drops it.
+        Drop = 6 "drop";
+        /// Keeps it, a fragment, until the rest of its packet has come.
+        Hold = 7 "hold";
     }
 );
 
 enumeration!(
     /// How the claimed queues of a device are attended to.
     Policy "policy" {
-        /// Not polled: the filter runs where the interrupts deliver packets.
+        /// Not polled: the filter runs where the driver's interrupts deliver packets.
         Interrupt = 0 "interrupt";
-        /// Polled while there is traffic.
+        /// Polled while there is traffic; returned to interrupts after the idle time and taken
+        /// back when traffic comes.
         Adaptive = 1 "adaptive";
         /// Polled without pause.
         Busy = 2 "busy";
@@ -359,28 +511,30 @@ enumeration!(
         Interrupt = 0 "interrupt";
         /// The engine on the queue's switching CPU.
         Polled = 1 "polled";
-        /// Nobody: the device is down or the queue is gone.
+        /// Nobody, since the device is down or the queue is gone.
         Absent = 2 "absent";
     }
 );
 
 enumeration!(
-    /// Where a connection is in its life.
+    /// How far a connection has got. Those of SCTP go by the like of TCP.
     ConnectionState "connection-state" {
-        /// Nothing is known yet.
+        /// Nothing is known.
         None = 0 "none";
-        /// The client's first SYN has been seen.
+        /// The client has begun.
         SynReceived = 1 "syn-received";
-        /// Both directions have been heard.
+        /// Both have agreed.
         Established = 2 "established";
-        /// One side has finished.
+        /// One side has said that it is done.
         FinWait = 3 "fin-wait";
-        /// Both sides have finished.
+        /// Both have said so.
         TimeWait = 4 "time-wait";
-        /// Reset.
+        /// One side has broken it off.
         Closed = 5 "closed";
-        /// UDP, which has no states.
+        /// UDP knows no states.
         Udp = 6 "udp";
+        /// No connection: which destination a client is given as long as its affinity lasts.
+        Affinity = 7 "affinity";
     }
 );
 
@@ -403,17 +557,18 @@ enumeration!(
     DropReason "drop-reason" {
         /// IP header truncated, of a lying length, or of a wrong checksum.
         IpHeader = 0 "ip-header";
-        /// TCP or UDP header truncated or of a lying length.
+        /// TCP, UDP, SCTP or ICMP header truncated or of a lying length. The checksum of SCTP is
+        /// not checked.
         TransportHeader = 1 "transport-header";
-        /// Fragment of a packet to a service or of a connection.
+        /// Fragment that does not fit those before it, or that is too short to tell whose it is.
         Fragment = 2 "fragment";
-        /// The time to live ran out.
+        /// The time to live or hop limit ran out.
         Ttl = 3 "ttl";
         /// UDP to a service's address on a port that is no service.
         NoService = 4 "no-service";
         /// TCP reset or UDP reply that belongs to no known connection.
         NoConnection = 5 "no-connection";
-        /// The service has no destination of a weight above zero.
+        /// The service has no active destination of a weight above zero.
         NoDestination = 6 "no-destination";
         /// The connection table has reached its limit.
         TableFull = 7 "table-full";
@@ -431,6 +586,24 @@ enumeration!(
         RingFull = 13 "ring-full";
         /// Answered with a TCP reset.
         ResetSent = 14 "reset-sent";
+        /// IPv6 extension headers that cannot be passed over, by kind or by number, in a packet
+        /// to a service's address.
+        UnknownExtension = 15 "unknown-extension";
+        /// Fragment whose packet was not complete in time.
+        FragmentTimeout = 16 "fragment-timeout";
+        /// Fragment that came when the memory for fragments was used up.
+        FragmentLimit = 17 "fragment-limit";
+        /// ICMP error to a service's address about a packet of no known connection.
+        IcmpErrorUnknown = 18 "icmp-error-unknown";
+        /// Every destination that could take the connection is at its upper limit.
+        ConnectionLimit = 19 "connection-limit";
+        /// First packet of a connection beyond the limit of half-open ones, and none of them
+        /// could give way.
+        HalfOpen = 20 "half-open";
+        /// The connection's destination is down, or has been removed.
+        Down = 21 "down";
+        /// For this machine's own sockets, but yard0 is not up.
+        NoLocal = 22 "no-local";
     }
 );
 

@@ -13,8 +13,8 @@ use std::path::Path;
 
 use serde_norway::Value;
 use switchyard_netlink::spec::{
-    self, AttributeSet, ChangeKind, Command, ConnectionState, DropReason, Forwarding, McastGroup,
-    Policy, QueueState, Scheduler,
+    self, AttributeSet, ChangeKind, Command, ConnectionState, DestinationState, DropReason,
+    Encapsulation, Fallback, Forwarding, McastGroup, Policy, QueueState, Scheduler, Verdict,
 };
 
 fn specification() -> Value {
@@ -152,7 +152,8 @@ fn enumerations() {
             seen.push($type::SPEC);
         )+};
     }
-    check!(Scheduler Forwarding Policy QueueState ConnectionState ChangeKind DropReason);
+    check!(Scheduler Forwarding Encapsulation DestinationState Fallback Verdict);
+    check!(Policy QueueState ConnectionState ChangeKind DropReason);
     let enumerations: Vec<_> = definitions
         .iter()
         .filter(|d| d["type"].as_str() == Some("enum"))
