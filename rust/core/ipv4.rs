@@ -106,6 +106,8 @@ pub struct Ipv4 {
     pub header_length: usize,
     /// Bytes of header and data; not more than the packet has.
     pub total_length: usize,
+    /// Differentiated services and congestion notification.
+    pub tos: u8,
     /// Hops left.
     pub ttl: u8,
     /// The IP protocol number.
@@ -161,6 +163,7 @@ impl Ipv4 {
         Ok(Self {
             header_length,
             total_length,
+            tos: header.tos,
             ttl: header.ttl,
             protocol: header.protocol,
             fragment: if fragment & (MORE_FRAGMENTS | FRAGMENT_OFFSET) == 0 {

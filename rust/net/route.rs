@@ -49,7 +49,7 @@ pub(super) struct Hop {
 }
 
 /// What a neighbour table is asked for an address by.
-pub(super) fn octets(address: IpAddress) -> ([u8; 16], sys::neighbour_tables) {
+pub(super) fn octets(address: IpAddress) -> ([u8; 16], u32) {
     match address {
         IpAddress::V4(address) => {
             let mut bytes = [0; 16];
@@ -309,7 +309,7 @@ pub(crate) fn own_address(device: &NetDevice, to: IpAddress, _bh: &BottomHalf) -
         IpAddress::V4(to) => {
             // SAFETY: The device is valid; bottom halves are disabled.
             let found = unsafe {
-                sys::inet_select_addr(device.as_ptr(), to.to_be32(), sys::RT_SCOPE_LINK as i32)
+                sys::inet_select_addr(device.as_ptr(), to.to_be32(), sys::rt_scope_t_RT_SCOPE_LINK as i32)
             };
             (found != 0).then(|| Ipv4Address::from_be32(found).into())
         }

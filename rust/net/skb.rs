@@ -14,10 +14,14 @@ use super::{
     bh::BottomHalf,
     device::NetDevice,
     drop,
-    route::NextHop, //
+    route,
+    route_cache::NextHop, //
 };
 use crate::{
-    core::drop_reason::DropReason,
+    core::{
+        drop_reason::DropReason,
+        tuple::Family, //
+    },
     sys, //
 };
 
@@ -116,15 +120,23 @@ impl SkBuff {
         u32::from(self.raw().queue_mapping).checked_sub(1)
     }
 
-    /// Whether it is an IPv4 packet without a VLAN tag, addressed to this host's link-layer
-    /// address: what the filter looks at.
-    pub(crate) fn is_ipv4_for_us(&self) -> bool {
-        let headers = self.headers();
-        // SAFETY: All variants of the union are plain numbers.
-        let vlan = unsafe { headers.__bindgen_anon_2.vlan_all };
-        headers.protocol == (sys::ETH_P_IP as u16).to_be()
-            && vlan == 0
-            && u32::from(headers.pkt_type()) == sys::PACKET_HOST
+    /// The family of an IP packet, by what the sender says.
+    #[inline(always)]
+    pub(crate) fn family(&self) -> Option<Family> {
+        const V4: u16 = (sys::ETH_P_IP as u16).to_be();
+        const V6: u16 = (sys::ETH_P_IPV6 as u16).to_be();
+        match self.headers().protocol {
+            V4 => Some(Family::V4),
+            V6 => Some(Family::V6),
+            _ => None,
+        }
+    }
+
+    /// Whether it is addressed to this host's link-layer address: what the filter looks at. A
+    /// VLAN tag that no VLAN device has taken off stays with it on its way.
+    #[inline(always)]
+    pub(crate) fn is_for_us(&self) -> bool {
+        u32::from(self.headers().pkt_type()) == sys::PACKET_HOST
     }
 
     /// Makes it a packet received by `device`: for [`super::rx_handler::Outcome::Another`] and for
@@ -139,17 +151,12 @@ impl SkBuff {
         self.len() <= mtu || unsafe { sys::yard_skb_gso_fits(self.0.as_ptr(), mtu) }
     }
 
-    /// Sends it, its data beginning at the IP header, to `hop`.
+    /// Sends it, its data beginning at the IP header, to `hop`, whose MTU it fits.
     ///
     /// # Errors
     ///
-    /// Why it was dropped instead. A packet too long for the way whose sender forbade
-    /// fragmentation is one case.
+    /// Why it was dropped instead.
     pub(crate) fn send(self, hop: &NextHop<'_>, _bh: &BottomHalf) -> Result<(), DropReason> {
-        if !self.fits(hop.mtu()) {
-            self.discard(DropReason::TooBig);
-            return Err(DropReason::TooBig);
-        }
         // SAFETY: By the type invariant; the device lives for the lifetime of `hop`.
         let room = unsafe { sys::yard_skb_prepare_forward(self.0.as_ptr(), hop.device_ptr()) };
         if !room {
@@ -157,12 +164,12 @@ impl SkBuff {
             return Err(DropReason::NoMemory);
         }
         let Some(header) = hop.link_header() else {
-            let neighbour = hop.neighbour();
-            // SAFETY: The device lives, the address is of the table's length, and the packet is
-            // ours to give.
+            let (neighbour, table) = route::octets(hop.neighbour());
+            // SAFETY: The device lives, the address is at least of the table's length, and the
+            // packet is ours to give.
             let result = unsafe {
                 sys::neigh_xmit(
-                    sys::NEIGH_ARP_TABLE as c_int,
+                    table as c_int,
                     hop.device_ptr(),
                     (&raw const neighbour).cast(),
                     self.into_raw(),
@@ -221,11 +228,6 @@ impl SkBuff {
             sys::skb_reset_network_header(self.0.as_ptr());
             pulled
         }
-    }
-
-    /// Whether it is IPv4 by what the sender says.
-    pub(crate) fn is_ipv4(&self) -> bool {
-        self.headers().protocol == (sys::ETH_P_IP as u16).to_be()
     }
 
     /// Frees it, telling the kernel's own drop monitor why.

@@ -4,11 +4,7 @@
 
 use super::Switch;
 use crate::{
-    core::{
-        drop_reason::DropReason,
-        packet::Packet,
-        tuple::Ipv4Address, //
-    },
+    core::drop_reason::DropReason,
     net::{
         bh::BottomHalf,
         skb::SkBuff, //
@@ -18,19 +14,23 @@ use crate::{
 impl Switch {
     /// Routes a packet, its data beginning at the link-layer header, and sends it.
     pub(crate) fn send_outgoing(&self, mut packet: SkBuff, bh: &BottomHalf) {
-        if !packet.is_ipv4() || !packet.pull_link_header() {
+        if packet.family().is_none() || !packet.pull_link_header() {
             self.drop_packet(packet, DropReason::NoRoute);
             return;
         }
-        let destination = packet
-            .peek(20)
-            .and_then(|header| header.get(16..20))
-            .and_then(|address| <[u8; 4]>::try_from(address).ok());
-        let Some(destination) = destination else {
+        let Some(destination) = packet.destination_address() else {
             self.drop_packet(packet, DropReason::IpHeader);
             return;
         };
-        match self.send(packet, Ipv4Address::from_octets(destination), bh) {
+        let hop = match self.hop(&packet, destination, bh) {
+            Ok(hop) => hop,
+            Err(reason) => return self.drop_packet(packet, reason),
+        };
+        if !packet.fits(hop.mtu()) {
+            // The sockets' own route has to know the way's MTU; see the guide.
+            return self.drop_packet(packet, DropReason::TooBig);
+        }
+        match packet.send(&hop, bh) {
             Ok(()) => {
                 if let Some(counters) = self.counters.this() {
                     counters.local_out.add(1);

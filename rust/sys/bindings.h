@@ -117,7 +117,7 @@
 // allow var NUD_VALID
 // allow var RTN_(UNICAST|LOCAL)
 // allow var RTF_(LOCAL|REJECT)
-// allow var RT_SCOPE_LINK
+// allow type rt_scope_t
 // allow var AF_INET6
 
 // --- namespaces

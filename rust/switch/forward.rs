@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is to be sent on: by which way, whether it fits, how it is counted.
+
+use super::Switch;
+use crate::{
+    config::Destination,
+    core::{
+        drop_reason::DropReason,
+        method::Method,
+        packet::Packet,
+        tunnel,
+        tuple::{
+            Direction,
+            IpAddress, //
+        },
+    },
+    filter::{
+        self,
+        Network,
+        Report, //
+    },
+    net::{
+        bh::BottomHalf,
+        route,
+        route_cache::NextHop,
+        skb::SkBuff, //
+    },
+};
+
+/// A packet to be sent on, in the kernel.
+pub(super) type Forward<'a, A> = filter::Forward<'a, A, Destination>;
+
+impl Switch {
+    /// Rewrites a packet and sends it on.
+    #[inline(always)]
+    pub(super) fn forward<A: Network>(
+        &self,
+        mut packet: SkBuff,
+        forward: &Forward<'_, A>,
+        polled: bool,
+        bh: &BottomHalf,
+    ) {
+        let length = forward.length();
+        let result = match forward.method {
+            Method::Local => {
+                self.count(forward, length);
+                return self.deliver(packet, polled, bh);
+            }
+            Method::Nat => self.hop(&packet, forward.next, bh).and_then(|hop| {
+                if !packet.fits(hop.mtu()) {
+                    return self.too_big(packet, forward, &hop, 0, bh);
+                }
+                match forward.rewrite(&mut packet) {
+                    Ok(()) => packet.send(&hop, bh),
+                    Err(reason) => fail(packet, reason),
+                }
+            }),
+            Method::Direct | Method::Tunnel => self.forward_whole(packet, forward, bh),
+        };
+        match result {
+            Ok(()) => {
+                self.count(forward, length);
+                if let Some(counters) = self.counters.this() {
+                    counters.forwarded.add(1);
+                }
+            }
+            Err(reason) => self.count_drop(reason),
+        }
+    }
+
+    /// The way to an address, which is never through `yard0`.
+    #[inline(always)]
+    pub(super) fn hop<'a>(
+        &self,
+        packet: &SkBuff,
+        next: IpAddress,
+        bh: &'a BottomHalf,
+    ) -> Result<NextHop<'a>, DropReason> {
+        let net = packet.device(bh).namespace_bh(bh);
+        self.routes
+            .with(bh, |routes| {
+                routes.resolve(net, next, self.yard_index(bh), bh)
+            })
+            .unwrap_or(Err(DropReason::NoRoute))
+    }
+
+    /// Sends a packet as it is, or inside another one, to a destination.
+    #[inline(never)]
+    fn forward_whole<A: Network>(
+        &self,
+        mut packet: SkBuff,
+        forward: &Forward<'_, A>,
+        bh: &BottomHalf,
+    ) -> Result<(), DropReason> {
+        let hop = match self.hop(&packet, forward.next, bh) {
+            Ok(hop) => hop,
+            Err(reason) => return fail(packet, reason),
+        };
+        let overhead = match forward.method {
+            Method::Tunnel => tunnel::overhead(forward.encapsulation, forward.next.family()),
+            _ => 0,
+        };
+        let room = hop.mtu().saturating_sub(overhead as u32);
+        if !packet.fits(room) {
+            return self.too_big(packet, forward, &hop, overhead as u32, bh);
+        }
+        if let Err(reason) = forward.rewrite(&mut packet) {
+            return fail(packet, reason);
+        }
+        if forward.method == Method::Tunnel
+            && !packet.encapsulate(forward.encapsulation, hop.source(), forward.next)
+        {
+            return fail(packet, DropReason::NoMemory);
+        }
+        packet.send(&hop, bh)
+    }
+
+    /// What becomes of a packet that is longer than its way takes, less the overhead of a tunnel:
+    /// it is sent in fragments if its sender allows that, else the sender is told.
+    #[cold]
+    #[inline(never)]
+    fn too_big<A: Network>(
+        &self,
+        mut packet: SkBuff,
+        forward: &Forward<'_, A>,
+        hop: &NextHop<'_>,
+        overhead: u32,
+        bh: &BottomHalf,
+    ) -> Result<(), DropReason> {
+        let room = hop.mtu().saturating_sub(overhead);
+        if overhead == 0 && A::may_be_fragmented(&mut packet) {
+            return match forward.rewrite(&mut packet) {
+                Ok(()) => packet.send_in_fragments(forward.next, hop, bh),
+                Err(reason) => fail(packet, reason),
+            };
+        }
+        let report = Report::TooBig(room);
+        self.tell::<A>(packet, report, bh);
+        Err(report.reason())
+    }
+
+    /// Tells a packet's sender that it cannot go on, and counts it.
+    #[cold]
+    pub(super) fn report<A: Network>(&self, packet: SkBuff, report: Report, bh: &BottomHalf) {
+        self.tell::<A>(packet, report, bh);
+        self.count_drop(report.reason());
+    }
+
+    /// Tells a packet's sender that it cannot go on, as often as that is reasonable.
+    fn tell<A: Network>(&self, mut packet: SkBuff, report: Report, bh: &BottomHalf) {
+        if !self.reports.take(crate::net::clock::coarse_milliseconds()) {
+            return packet.discard(report.reason());
+        }
+        let source = packet
+            .destination_address()
+            .and_then(|to| route::own_address(packet.device(bh), to, bh))
+            .and_then(A::from_ip);
+        if A::report(&mut packet, report, source) {
+            // What could not be sent is not missed.
+            let _ = packet.send_back(bh);
+        } else {
+            packet.discard(report.reason());
+        }
+    }
+
+    /// Routes a message of our own, which a packet was turned into.
+    #[cold]
+    pub(super) fn message(
+        &self,
+        packet: SkBuff,
+        to: IpAddress,
+        reason: DropReason,
+        bh: &BottomHalf,
+    ) {
+        let result = match self.hop(&packet, to, bh) {
+            Ok(hop) => packet.send(&hop, bh),
+            Err(reason) => fail(packet, reason),
+        };
+        self.count_drop(result.err().unwrap_or(reason));
+    }
+
+    /// Counts a forwarded packet for its service and destination, if these still are.
+    #[inline(always)]
+    fn count<A: Network>(&self, forward: &Forward<'_, A>, length: usize) {
+        let bytes = length as u64;
+        let Some(destination) = forward.destination else {
+            return;
+        };
+        for traffic in destination.both_counters() {
+            match forward.direction {
+                Direction::Forward => traffic.inbound(bytes),
+                Direction::Reply => traffic.outbound(bytes),
+            }
+        }
+    }
+}
+
+/// Frees a packet that cannot be sent.
+#[cold]
+fn fail(packet: SkBuff, reason: DropReason) -> Result<(), DropReason> {
+    packet.discard(reason);
+    Err(reason)
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The configuration as the filter consults it, with what the switch keeps account of.
+
+use super::Switch;
+use crate::{
+    config::Snapshot,
+    core::{
+        connection::Connection,
+        tuple::{
+            Address,
+            Endpoint,
+            IpAddress,
+            Protocol, //
+        },
+    },
+    filter::Services, //
+};
+
+/// One state of the configuration, and the switch.
+pub(super) struct View<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) switch: &'a Switch,
+}
+
+impl Services for View<'_> {
+    type Destination = <Snapshot as Services>::Destination;
+    type Service = <Snapshot as Services>::Service;
+
+    #[inline]
+    fn service(
+        &self,
+        protocol: Protocol,
+        endpoint: Endpoint<IpAddress>,
+    ) -> Option<&Self::Service> {
+        Services::service(self.snapshot, protocol, endpoint)
+    }
+
+    #[inline]
+    fn is_service_address(&self, address: IpAddress) -> bool {
+        self.snapshot.is_service_address(address)
+    }
+
+    #[inline(always)]
+    fn destination(&self, id: u32) -> Option<&Self::Destination> {
+        Services::destination(self.snapshot, id)
+    }
+
+    fn behind(
+        &self,
+        protocol: Protocol,
+        endpoint: Endpoint<IpAddress>,
+        f: &mut dyn FnMut(&Self::Service) -> bool,
+    ) -> bool {
+        self.snapshot.behind(protocol, endpoint, f)
+    }
+
+    fn is_destination_address(&self, address: IpAddress) -> bool {
+        self.snapshot.is_destination_address(address)
+    }
+
+    fn opened<A: Address>(&self, connection: &Connection<A>) {
+        self.snapshot.opened(connection);
+        if let Some(counters) = self.switch.counters.this() {
+            counters.connections.add(1);
+        }
+    }
+
+    fn closed<A: Address>(&self, connection: &Connection<A>) {
+        self.snapshot.closed(connection);
+    }
+}
