@@ -9,6 +9,10 @@ use kernel::{
 
 use super::storage::CHUNK;
 use crate::{
+    core::{
+        connection_table::Fate,
+        timeouts::Timeouts, //
+    },
     net::{
         bh::BottomHalf,
         kthread::{
@@ -46,6 +50,7 @@ impl Collector {
 impl Run for Collector {
     fn run(&self, current: &Current) {
         let mut start = 0u32;
+        let timeouts = Timeouts::default();
         while !current.should_stop() {
             let connections = self.switch.connections_table();
             let mut starved = false;
@@ -61,8 +66,9 @@ impl Run for Collector {
                 let bh = BottomHalf::disable();
                 connections
                     .table()
-                    .expire(start..stop, coarse_milliseconds(), |gone| {
+                    .expire(start..stop, coarse_milliseconds(), &timeouts, |gone| {
                         self.switch.forget(gone, &bh);
+                        Fate::Remove
                     });
                 drop(bh);
                 current.yield_if_needed();

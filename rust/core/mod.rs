@@ -20,12 +20,14 @@
 //! are calls out of line on kernels built by gcc, these are instructions.
 
 pub mod address;
+pub mod atomic;
 pub mod bucket;
 pub mod candidate;
 pub mod checksum;
 pub mod connection;
 pub mod connection_state;
 pub mod connection_table;
+pub mod connections;
 pub mod drop_reason;
 pub mod free_list;
 pub mod ipv4;
@@ -36,7 +38,10 @@ pub mod protocol;
 pub mod round_robin;
 pub mod scheduler;
 pub mod slot;
+pub mod slot_v4;
+pub mod slot_v6;
 pub mod tcp;
 pub mod tcp_state;
+pub mod timeouts;
 pub mod tuple;
 pub mod udp;

@@ -80,10 +80,13 @@ impl fmt::Display for Endpoint<IpAddress> {
     }
 }
 
-impl<A> fmt::Debug for Endpoint<A>
-where
-    Self: fmt::Display,
-{
+impl<A: Address> fmt::Debug for Endpoint<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.any(), f)
+    }
+}
+
+impl fmt::Debug for Endpoint<IpAddress> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -109,9 +112,26 @@ impl Seed {
     /// with its own secret. All 64 bits of the result may be used.
     #[inline(always)]
     pub const fn hash(self, protocol: Protocol, client: Endpoint) -> u64 {
+        self.hash_word(client.pack(protocol as u16))
+    }
+
+    /// Hashes what takes 64 bits, as [`Self::hash`] does.
+    #[inline(always)]
+    pub const fn hash_word(self, word: u64) -> u64 {
         let [first, second] = self.0;
-        let mixed = mix(client.pack(protocol as u16) ^ first, MULTIPLIERS[0]);
+        let mixed = mix(word ^ first, MULTIPLIERS[0]);
         mix(mixed ^ second, MULTIPLIERS[1])
+    }
+
+    /// Hashes what takes more. Each word meets a secret before the next one comes: whoever
+    /// chooses all of them still cannot aim at a value.
+    #[inline(always)]
+    pub const fn hash_words(self, words: [u64; 3]) -> u64 {
+        let [first, second] = self.0;
+        let [high, middle, low] = words;
+        let mixed = mix(high ^ first, MULTIPLIERS[0]);
+        let mixed = mix(mixed ^ middle ^ second, MULTIPLIERS[1]);
+        mix(mixed ^ low ^ first.rotate_left(32), MULTIPLIERS[0])
     }
 }
 

@@ -3,7 +3,6 @@
 //! What the filter consults.
 
 use crate::core::connection::Connection;
-use crate::core::connection_table::ConnectionTable;
 use crate::core::method::{
     Encapsulation,
     Method, //
@@ -108,11 +107,11 @@ pub trait Services {
 
 /// What the filter consults for a batch of packets on one CPU.
 #[derive(Debug)]
-pub struct Context<'a, C, B, S> {
+pub struct Context<'a, C, T> {
     /// The configuration.
     pub services: &'a C,
     /// The connections.
-    pub connections: &'a ConnectionTable<B, S>,
+    pub connections: &'a T,
     /// The time, in wrapping milliseconds. Coarse is good: each step of it costs every active
     /// connection one shared write.
     pub now: u32,

@@ -2,21 +2,17 @@
 
 //! The decision (Fig. 6).
 
-use ::core::ops::Deref;
-
-use crate::core::bucket::Bucket;
 use crate::core::connection::Connection;
 use crate::core::connection_state::ConnectionState;
-use crate::core::connection_table::{
+use crate::core::connections::{
+    Connections,
+    Handle,
     Hit,
     Insertion, //
 };
 use crate::core::drop_reason::DropReason;
+use crate::core::method::Method;
 use crate::core::packet::Packet;
-use crate::core::slot::{
-    Handle,
-    Slots, //
-};
 use crate::core::tcp::{
     Flags,
     Tcp, //
@@ -58,12 +54,11 @@ const CHOICES: u32 = 4;
 /// In the kernel: bottom halves off, under RCU. Nothing here allocates or waits but for the
 /// lock of a bucket, and that only for new connections.
 #[inline]
-pub fn filter<P, C, B, S>(context: &Context<'_, C, B, S>, packet: &mut P) -> Verdict
+pub fn filter<P, C, T>(context: &Context<'_, C, T>, packet: &mut P) -> Verdict
 where
     P: Packet,
     C: Services,
-    B: Deref<Target = [Bucket]>,
-    S: Slots,
+    T: Connections<Ipv4Address>,
 {
     // Two ways through the same functions: compiled for a header of fixed length, the usual one
     // keeps what it has read in registers.
@@ -74,11 +69,10 @@ where
     }
 }
 
-impl<C, B, S> Context<'_, C, B, S>
+impl<C, T> Context<'_, C, T>
 where
     C: Services,
-    B: Deref<Target = [Bucket]>,
-    S: Slots,
+    T: Connections<Ipv4Address>,
 {
     /// What becomes of a packet with IP options, or of what is no packet at all.
     #[cold]
@@ -243,6 +237,8 @@ where
             };
             let connection = Connection {
                 protocol: segment.protocol,
+                template: false,
+                method: Method::Nat,
                 state: match segment.protocol {
                     Protocol::Tcp => ConnectionState::SynReceived,
                     Protocol::Udp | Protocol::Sctp => ConnectionState::Udp,
@@ -270,6 +266,7 @@ where
                     let hit = Hit {
                         handle: found.handle,
                         state: found.connection.state,
+                        method: found.connection.method,
                         instead: found.connection.destination,
                         service_id: found.connection.service_id,
                         destination_id: found.connection.destination_id,

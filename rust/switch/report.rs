@@ -8,7 +8,8 @@ use super::Switch;
 use crate::{
     core::{
         connection::Connection,
-        drop_reason::DropReason, //
+        drop_reason::DropReason,
+        timeouts::Timeouts, //
     },
     engine::{
         set,
@@ -40,7 +41,7 @@ impl Switch {
     ) {
         let now = coarse_milliseconds();
         self.connections.walk(cursor, &mut |connection| {
-            f(connection, connection.idle(now), connection.expires(now))
+            f(connection, connection.idle(now), connection.expires(now, &Timeouts::default()))
         });
     }
 

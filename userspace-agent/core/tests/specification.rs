@@ -65,5 +65,5 @@ fn connection_states() {
         seen[state.netlink() as usize] = true;
     }
     assert!(seen.iter().all(|seen| *seen));
-    assert_eq!(ConnectionState::from_value(8), ConnectionState::None);
+    assert_eq!(ConnectionState::from_value(9), ConnectionState::None);
 }
