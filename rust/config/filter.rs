@@ -21,7 +21,7 @@ use crate::{
             Method, //
         },
         tuple::{
-            Address as _,
+            Address,
             Endpoint,
             IpAddress,
             Ipv4Address,
@@ -69,6 +69,11 @@ impl filter::Service for Service {
     }
 
     #[inline]
+    fn endpoint(&self) -> Endpoint<IpAddress> {
+        self.key.endpoint.any()
+    }
+
+    #[inline]
     fn timeout(&self) -> u32 {
         self.timeout_ms()
     }
@@ -113,7 +118,20 @@ impl filter::Services for Snapshot {
         self.destination_by_id(id).map(|found| &**found)
     }
 
-    fn opened(&self, connection: &Connection) {
+    fn behind(
+        &self,
+        _protocol: Protocol,
+        _endpoint: Endpoint<IpAddress>,
+        _f: &mut dyn FnMut(&Service) -> bool,
+    ) -> bool {
+        false
+    }
+
+    fn is_destination_address(&self, _address: IpAddress) -> bool {
+        false
+    }
+
+    fn opened<A: Address>(&self, connection: &Connection<A>) {
         for counters in [
             self.service_counters(connection.service_id),
             self.destination_counters(connection.destination_id),
@@ -124,7 +142,7 @@ impl filter::Services for Snapshot {
         }
     }
 
-    fn closed(&self, connection: &Connection) {
+    fn closed<A: Address>(&self, connection: &Connection<A>) {
         for counters in [
             self.service_counters(connection.service_id),
             self.destination_counters(connection.destination_id),

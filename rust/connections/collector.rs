@@ -9,6 +9,7 @@ use kernel::{
 
 use super::storage::CHUNK;
 use crate::{
+    core::connection_table::Fate,
     net::{
         bh::BottomHalf,
         kthread::{
@@ -48,6 +49,7 @@ impl Run for Collector {
         let mut start = 0u32;
         while !current.should_stop() {
             let connections = self.switch.connections_table();
+            let timeouts = self.switch.tuning.timeouts();
             let mut starved = false;
             while connections.wants_growth() && !starved {
                 starved = connections.grow().is_err();
@@ -61,8 +63,9 @@ impl Run for Collector {
                 let bh = BottomHalf::disable();
                 connections
                     .table()
-                    .expire(start..stop, coarse_milliseconds(), |gone| {
+                    .expire(start..stop, coarse_milliseconds(), &timeouts, |gone| {
                         self.switch.forget(gone, &bh);
+                        Fate::Remove
                     });
                 drop(bh);
                 current.yield_if_needed();

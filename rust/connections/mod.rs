@@ -26,21 +26,32 @@ use crate::{
             buckets_for,
             ConnectionTable, //
         },
-        tuple::Seed, //
+        tuple::{
+            Ipv4Address,
+            Ipv6Address,
+            Seed, //
+        },
     },
-    net::random, //
+    net::{
+        bh::BottomHalf,
+        random, //
+    },
 };
 
 /// Slots kept free for what may come before the collector looks again, a quarter of a second
 /// later: at 200,000 new connections a second, 51,200. Four megabytes.
 const HEADROOM: u32 = 8 * CHUNK;
 
+/// A family's table.
+pub(crate) type Table<A> = ConnectionTable<Buckets, Chunks<A>, A>;
+
 /// The connections of one switch.
 ///
 /// Packet handlers look up and insert without sleeping; slots for more connections are added by
 /// the collector before they run out.
 pub(crate) struct Connections {
-    table: ConnectionTable<Buckets, Chunks>,
+    table: Table<Ipv4Address>,
+    table6: Table<Ipv6Address>,
     chunks: AtomicU32,
 }
 
@@ -55,8 +66,12 @@ impl Connections {
         let buckets = Buckets::new(buckets_for(limit))?;
         let seed = Seed([random::u64(), random::u64()]);
         let table = ConnectionTable::new(buckets, chunks, seed).ok_or(EINVAL)?;
+        let chunks = Chunks::new(limit)?;
+        let buckets = Buckets::new(buckets_for(limit))?;
+        let table6 = ConnectionTable::new(buckets, chunks, seed).ok_or(EINVAL)?;
         let this = Self {
             table,
+            table6,
             chunks: AtomicU32::new(0),
         };
         while this.wants_growth() {
@@ -67,8 +82,14 @@ impl Connections {
 
     /// The table.
     #[inline]
-    pub(crate) fn table(&self) -> &ConnectionTable<Buckets, Chunks> {
+    pub(crate) fn table(&self) -> &Table<Ipv4Address> {
         &self.table
+    }
+
+    /// Both tables, for packet handlers.
+    #[inline]
+    pub(crate) fn tables(&self, _bh: &BottomHalf) -> (&Table<Ipv4Address>, &Table<Ipv6Address>) {
+        (&self.table, &self.table6)
     }
 
     /// How many connections there are.
@@ -95,8 +116,10 @@ impl Connections {
     fn grow(&self) -> Result {
         let chunk = self.chunks.load(Relaxed);
         self.table.slots().add(chunk)?;
+        self.table6.slots().add(chunk)?;
         self.chunks.store(chunk.wrapping_add(1), Relaxed);
         self.table.add_slots(chunk.wrapping_mul(CHUNK), CHUNK);
+        self.table6.add_slots(chunk.wrapping_mul(CHUNK), CHUNK);
         Ok(())
     }
 

@@ -12,7 +12,8 @@ use crate::core::{
     bucket::Bucket,
     slot::{
         Slot,
-        Slots, //
+        Slots,
+        Stored, //
     },
 };
 
@@ -43,11 +44,11 @@ impl Deref for Buckets {
 }
 
 /// The slots, in chunks that are added as connections grow and stay for the table's life.
-pub(crate) struct Chunks {
-    chunks: KVVec<SetOnce<KVVec<Slot>>>,
+pub(crate) struct Chunks<A: Stored> {
+    chunks: KVVec<SetOnce<KVVec<Slot<A>>>>,
 }
 
-impl Chunks {
+impl<A: Stored> Chunks<A> {
     /// Room for `limit` slots, rounded up to whole chunks, none of them there yet.
     pub(super) fn new(limit: u32) -> Result<Self> {
         let count = usize::try_from(limit.div_ceil(CHUNK).max(1))?;
@@ -78,9 +79,9 @@ impl Chunks {
     }
 }
 
-impl Slots for Chunks {
+impl<A: Stored> Slots<A> for Chunks<A> {
     #[inline]
-    fn slot(&self, index: u32) -> Option<&Slot> {
+    fn slot(&self, index: u32) -> Option<&Slot<A>> {
         let index = index as usize;
         let chunk = self.chunks.get(index / CHUNK as usize)?;
         chunk.as_ref()?.get(index % CHUNK as usize)

@@ -9,8 +9,8 @@
 //! nibbles 1 to 15 count how many of them lie 1 to 15 buckets further on. Readers go there only
 //! if the count says so, and take no lock.
 
-use ::core::hint::spin_loop;
-use ::core::sync::atomic::{
+use super::atomic::{
+    spin_loop,
     AtomicU64,
     Ordering, //
 };

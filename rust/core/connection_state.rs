@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The states of a connection and how long each may last without a packet.
-
-/// Milliseconds in a second.
-const SECOND: u32 = 1000;
-
-/// The longest timeout in milliseconds: a wrapping 32-bit clock tells half its range apart.
-pub const LONGEST_TIMEOUT: u32 = 86_400 * SECOND;
+//! The states of a connection; how long each lasts is in [`super::timeouts`].
 
 /// How far a connection has got.
+///
+/// SCTP has the states of TCP: INIT is its SYN, SHUTDOWN its FIN, ABORT its RST.
 ///
 /// Netlink's `connection-state` knows one `fin-wait`; here it is told apart who sent FIN, since
 /// a repeated FIN of the same side must not be taken for the other's.
@@ -31,6 +27,9 @@ pub enum ConnectionState {
     Closed,
     /// UDP has no states.
     Udp,
+    /// Idle for its timeout, and both ends were sent a reset; kept a little longer, for what they
+    /// sent before they had it.
+    Expired,
 }
 
 impl ConnectionState {
@@ -45,6 +44,7 @@ impl ConnectionState {
             5 => Self::TimeWait,
             6 => Self::Closed,
             7 => Self::Udp,
+            8 => Self::Expired,
             _ => Self::None,
         }
     }
@@ -59,6 +59,7 @@ impl ConnectionState {
             Self::TimeWait => 4,
             Self::Closed => 5,
             Self::Udp => 6,
+            Self::Expired => 7,
         }
     }
 
@@ -72,23 +73,15 @@ impl ConnectionState {
             Self::TimeWait => "time-wait",
             Self::Closed => "closed",
             Self::Udp => "udp",
+            Self::Expired => "expired",
         }
     }
 
-    /// Milliseconds without a packet after which the connection is forgotten.
-    ///
-    /// `service` is the service's own timeout in milliseconds, 0 for the default; it holds for
-    /// connections that are established, and for UDP.
-    pub fn timeout(self, service: u32) -> u32 {
-        match self {
-            Self::SynReceived => 60 * SECOND,
-            Self::FinClient | Self::FinDestination => 120 * SECOND,
-            Self::TimeWait => 60 * SECOND,
-            Self::None | Self::Closed => 10 * SECOND,
-            Self::Established | Self::Udp if service != 0 => service.min(LONGEST_TIMEOUT),
-            Self::Established => 900 * SECOND,
-            Self::Udp => 300 * SECOND,
-        }
+    /// Whether the client has yet to show that it is where it claims to be: what a flood of
+    /// forged SYNs leaves behind.
+    #[inline(always)]
+    pub const fn is_half_open(self) -> bool {
+        matches!(self, Self::SynReceived)
     }
 
     /// Whether the connection is at its end, so that a new SYN of the client begins another
@@ -97,7 +90,7 @@ impl ConnectionState {
     pub const fn is_ending(self) -> bool {
         matches!(
             self,
-            Self::FinClient | Self::FinDestination | Self::TimeWait | Self::Closed
+            Self::FinClient | Self::FinDestination | Self::TimeWait | Self::Closed | Self::Expired
         )
     }
 }

@@ -7,68 +7,52 @@
 //! buckets are given once, slots piece by piece by whoever may sleep; a new connection takes
 //! a free slot and never waits for memory.
 
+use ::core::marker::PhantomData;
 use ::core::ops::{
     Deref,
     Range, //
 };
 
+use super::atomic::{
+    AtomicU32,
+    Ordering, //
+};
 use super::bucket::{
     self,
     Bucket, //
 };
 use super::connection::Connection;
 use super::connection_state::ConnectionState;
+use super::connections::{
+    Connections,
+    Found,
+    Handle,
+    Hit,
+    Insertion, //
+};
 use super::free_list::FreeList;
 use super::slot::{
-    Handle,
     Key,
     Slot,
-    Slots, //
+    Slots,
+    Stored, //
 };
+use super::timeouts::Timeouts;
 use super::tuple::{
     Direction,
     Endpoint,
+    Ipv4Address,
     Protocol,
     Seed, //
 };
 
-/// A connection that was found: how to get back to it, and a copy of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Found {
-    /// How to get back to it.
-    pub handle: Handle,
-    /// What it was when it was found.
-    pub connection: Connection,
-}
-
-/// As much of a connection as one of its packets needs.
-#[derive(Clone, Copy, Debug)]
-pub struct Hit {
-    /// How to get back to the connection.
-    pub handle: Handle,
-    /// How far it has got.
-    pub state: ConnectionState,
-    /// What takes the place of the end that was looked up with the client: the destination for
-    /// the service, the service for the destination.
-    pub instead: Endpoint,
-    /// The caller's number for the service.
-    pub service_id: u32,
-    /// The caller's number for the destination.
-    pub destination_id: u32,
-}
-
-/// What became of a connection that was to be inserted.
-#[derive(Clone, Copy, Debug)]
-pub enum Insertion {
-    /// It is in the table.
-    Made(Handle),
-    /// Another CPU was faster: the same client has a connection to the same service.
-    Exists(Found),
-    /// The same client has a connection to another service on the same destination, so that
-    /// the replies to both could not be told apart.
-    Clash(Found),
-    /// There is no free slot, or no room near its bucket.
-    Full,
+/// What is to become of a connection that has been idle for its timeout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is taken out.
+    Remove,
+    /// It stays and is in this state from now on, as if a packet had just come.
+    Turn(ConnectionState),
 }
 
 /// How many buckets to give a table that shall hold `limit` connections: a power of two that
@@ -85,15 +69,17 @@ pub const fn buckets_for(limit: u32) -> u32 {
 /// In the kernel, what changes the table ([`Self::insert`], [`Self::remove`],
 /// [`Self::expire`]) is called with bottom halves off; the others from anywhere.
 #[derive(Debug)]
-pub struct ConnectionTable<B, S> {
+pub struct ConnectionTable<B, S, A: Stored = Ipv4Address> {
     buckets: B,
     slots: S,
     free: FreeList,
+    half_open: AtomicU32,
+    family: PhantomData<A>,
     mask: usize,
     seed: Seed,
 }
 
-impl<B: Deref<Target = [Bucket]>, S: Slots> ConnectionTable<B, S> {
+impl<B: Deref<Target = [Bucket]>, S: Slots<A>, A: Stored> ConnectionTable<B, S, A> {
     /// A table of these empty buckets, as many as a power of two and at least 16, and of slots
     /// that [`Self::add_slots`] will name. `None` for another number of buckets.
     pub fn new(buckets: B, slots: S, seed: Seed) -> Option<Self> {
@@ -103,6 +89,8 @@ impl<B: Deref<Target = [Bucket]>, S: Slots> ConnectionTable<B, S> {
             buckets,
             slots,
             free: FreeList::new(),
+            half_open: AtomicU32::new(0),
+            family: PhantomData,
             seed,
         })
     }
@@ -130,38 +118,9 @@ impl<B: Deref<Target = [Bucket]>, S: Slots> ConnectionTable<B, S> {
         self.slots.limit()
     }
 
-    /// Finds the connection that a packet of this direction belongs to.
-    ///
-    /// `client` is the packet's source (forward) or destination (reply), and `other` the
-    /// opposite: the service or the destination.
-    #[inline(always)]
-    pub fn hit(
-        &self,
-        direction: Direction,
-        protocol: Protocol,
-        client: Endpoint,
-        other: Endpoint,
-    ) -> Option<Hit> {
-        let key = Key::new(direction, protocol, client, other);
-        let hash = self.seed.hash(protocol, client);
-        self.find(hash, |index| self.slots.slot(index)?.hit_if(index, key))
-    }
-
-    /// The same as [`Self::hit`], but with all that is known of the connection.
-    pub fn lookup(
-        &self,
-        direction: Direction,
-        protocol: Protocol,
-        client: Endpoint,
-        other: Endpoint,
-    ) -> Option<Found> {
-        let key = Key::new(direction, protocol, client, other);
-        self.find_key(self.seed.hash(protocol, client), key)
-    }
-
     /// Finds a connection by its key.
-    fn find_key(&self, hash: u64, key: Key) -> Option<Found> {
-        self.find(hash, |index| {
+    fn find_key(&self, key: Key<A>) -> Option<Found<A>> {
+        self.find(key.hash(self.seed), |index| {
             let (handle, connection) = self.slots.slot(index)?.read_if(index, key)?;
             Some(Found { handle, connection })
         })
@@ -191,8 +150,180 @@ impl<B: Deref<Target = [Bucket]>, S: Slots> ConnectionTable<B, S> {
         spill.find_map(|distance| self.bucket(hash, distance)?.find(bucket::tag(hash), &read))
     }
 
-    /// Puts a connection into the table, unless it is there.
-    pub fn insert(&self, connection: &Connection) -> Insertion {
+    /// Fills a slot and refers to it; `None` if there is no room near its bucket.
+    fn insert_slot(
+        &self,
+        connection: &Connection<A>,
+        index: u32,
+        slot: &Slot<A>,
+    ) -> Option<Insertion<A>> {
+        slot.fill(connection);
+        let key = Key::of(connection);
+        let hash = key.hash(self.seed);
+        let home = self.bucket(hash, 0)?;
+        let lock = home.lock();
+        // Who else could insert the same client waits for this lock.
+        if let Some(found) = self.find_key(key) {
+            return Some(Insertion::Exists(found));
+        }
+        if let Some(found) = Key::of_reply(connection).and_then(|key| self.find_key(key)) {
+            return Some(Insertion::Clash(found));
+        }
+        self.count_state(ConnectionState::None, connection.state);
+        let sequence = slot.publish();
+        for distance in 0..=bucket::REACH {
+            // Counted first, so that whoever can come to know of the connection finds it.
+            lock.spilled(distance);
+            if self
+                .bucket(hash, distance)
+                .is_some_and(|bucket| bucket.put(bucket::tag(hash), index))
+            {
+                return Some(Insertion::Made(Handle { index, sequence }));
+            }
+            lock.returned(distance);
+        }
+        self.count_state(slot.retire(), ConnectionState::None);
+        None
+    }
+
+    /// Counts a step from one state to another, in what is half open.
+    #[inline(always)]
+    fn count_state(&self, from: ConnectionState, to: ConnectionState) {
+        match (from.is_half_open(), to.is_half_open()) {
+            (false, true) => _ = self.half_open.fetch_add(1, Ordering::Relaxed),
+            (true, false) => _ = self.half_open.fetch_sub(1, Ordering::Relaxed),
+            _ => {}
+        }
+    }
+
+    /// Under the lock of a connection's home: lets `decide` say what is to become of it, and does
+    /// that. `None` if it is gone already, or nothing is to become of it.
+    fn settle(
+        &self,
+        handle: Handle,
+        decide: impl FnOnce(&Connection<A>) -> Option<Fate>,
+        now: u32,
+    ) -> Option<Connection<A>> {
+        let slot = self.slots.slot(handle.index)?;
+        let (sequence, hash) = slot.hash(self.seed)?;
+        if sequence != handle.sequence {
+            return None;
+        }
+        let home = self.bucket(hash, 0)?;
+        let lock = home.lock();
+        // Only under this lock can the use end, so what is read now stays true.
+        let (held, mut connection) = slot.read(handle.index)?;
+        if held != handle {
+            return None;
+        }
+        if let Fate::Turn(state) = decide(&connection)? {
+            if let Some((from, to)) = slot.touch(sequence, connection.state, now, |_| state) {
+                self.count_state(from, to);
+            }
+            return Some(connection);
+        }
+        for distance in 0..=bucket::REACH {
+            if self
+                .bucket(hash, distance)
+                .is_some_and(|bucket| bucket.take(bucket::tag(hash), handle.index))
+            {
+                lock.returned(distance);
+                break;
+            }
+        }
+        connection.state = slot.retire();
+        self.count_state(connection.state, ConnectionState::None);
+        drop(lock);
+        self.free.push(&self.slots, handle.index, 1);
+        Some(connection)
+    }
+
+    /// Looks through a range of slots, which bounds the work done at once, for connections that
+    /// have been idle for their timeout, and does with each what `told` says; returns with how
+    /// many it did something.
+    ///
+    /// `told` is called exactly once for each of them, under its bucket's lock: it must not ask
+    /// this table for anything, nor send packets.
+    pub fn expire(
+        &self,
+        range: Range<u32>,
+        now: u32,
+        timeouts: &Timeouts,
+        mut told: impl FnMut(&Connection<A>) -> Fate,
+    ) -> u32 {
+        let mut expired = 0_u32;
+        for (handle, connection) in self.iter(range) {
+            if connection.is_expired(now, timeouts) {
+                let decide = |connection: &Connection<A>| {
+                    connection
+                        .is_expired(now, timeouts)
+                        .then(|| told(connection))
+                };
+                if self.settle(handle, decide, now).is_some() {
+                    expired = expired.wrapping_add(1);
+                }
+            }
+        }
+        expired
+    }
+
+    /// The connections in a range of slots. To go on later, begin after the last index seen
+    /// ([`Handle::index`]): what lives all the while is told of exactly once.
+    pub fn iter(&self, range: Range<u32>) -> impl Iterator<Item = (Handle, Connection<A>)> + '_ {
+        range
+            .map_while(|index| Some((index, self.slots.slot(index)?)))
+            .filter_map(|(index, slot)| slot.read(index))
+    }
+
+    /// The bucket `distance` further on than a hash's home, round the end.
+    #[inline(always)]
+    fn bucket(&self, hash: u64, distance: usize) -> Option<&Bucket> {
+        // The upper half of the hash is the tag.
+        let home = (hash & 0xffff_ffff) as usize;
+        self.buckets.get(home.wrapping_add(distance) & self.mask)
+    }
+}
+
+impl<B, S, A> Connections<A> for ConnectionTable<B, S, A>
+where
+    B: Deref<Target = [Bucket]>,
+    S: Slots<A>,
+    A: Stored,
+{
+    #[inline(always)]
+    fn hit(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+    ) -> Option<Hit<A>> {
+        let key = Key::new(direction, protocol, client, other);
+        self.find(key.hash(self.seed), |index| {
+            self.slots.slot(index)?.hit_if(index, key)
+        })
+    }
+
+    fn lookup(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+    ) -> Option<Found<A>> {
+        self.find_key(Key::new(direction, protocol, client, other))
+    }
+
+    fn template(
+        &self,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        service: Endpoint<A>,
+    ) -> Option<Found<A>> {
+        self.find_key(Key::template(protocol, client, service))
+    }
+
+    fn insert(&self, connection: &Connection<A>) -> Insertion<A> {
         let Some(index) = self.free.pop(&self.slots) else {
             return Insertion::Full;
         };
@@ -207,47 +338,8 @@ impl<B: Deref<Target = [Bucket]>, S: Slots> ConnectionTable<B, S> {
         insertion
     }
 
-    /// Fills a slot and refers to it; `None` if there is no room near its bucket.
-    fn insert_slot(&self, connection: &Connection, index: u32, slot: &Slot) -> Option<Insertion> {
-        let hash = self.seed.hash(connection.protocol, connection.client);
-        slot.fill(connection, hash);
-
-        let key =
-            |direction, other| Key::new(direction, connection.protocol, connection.client, other);
-        let service = key(Direction::Forward, connection.service);
-        let destination = key(Direction::Reply, connection.destination);
-        let home = self.bucket(hash, 0)?;
-        let lock = home.lock();
-        // Who else could insert the same client waits for this lock.
-        if let Some(found) = self.find_key(hash, service) {
-            return Some(Insertion::Exists(found));
-        }
-        if let Some(found) = self.find_key(hash, destination) {
-            return Some(Insertion::Clash(found));
-        }
-        let sequence = slot.publish();
-        for distance in 0..=bucket::REACH {
-            // Counted first, so that whoever can come to know of the connection finds it.
-            lock.spilled(distance);
-            if self
-                .bucket(hash, distance)
-                .is_some_and(|bucket| bucket.put(bucket::tag(hash), index))
-            {
-                return Some(Insertion::Made(Handle { index, sequence }));
-            }
-            lock.returned(distance);
-        }
-        slot.retire();
-        None
-    }
-
-    /// Notes a packet of a connection: when it came, and what it does to the state that was
-    /// `seen` when the connection was found.
-    ///
-    /// Writes to shared memory only if the clock has moved or the state changes. `next` may be
-    /// called again with a newer state, if another CPU was faster.
     #[inline(always)]
-    pub fn touch(
+    fn touch(
         &self,
         handle: Handle,
         seen: ConnectionState,
@@ -255,74 +347,17 @@ impl<B: Deref<Target = [Bucket]>, S: Slots> ConnectionTable<B, S> {
         next: impl Fn(ConnectionState) -> ConnectionState,
     ) {
         if let Some(slot) = self.slots.slot(handle.index) {
-            slot.touch(handle.sequence, seen, now, next);
-        }
-    }
-
-    /// Takes a connection out and returns what it was; `None` if it is gone already.
-    pub fn remove(&self, handle: Handle) -> Option<Connection> {
-        self.remove_if(handle, |_| true)
-    }
-
-    /// Takes a connection out if `condition` holds for what it is under the lock.
-    fn remove_if(
-        &self,
-        handle: Handle,
-        condition: impl Fn(&Connection) -> bool,
-    ) -> Option<Connection> {
-        let slot = self.slots.slot(handle.index)?;
-        let hash = slot.hash(handle.sequence)?;
-        let home = self.bucket(hash, 0)?;
-        let lock = home.lock();
-        // Only under this lock can the use end, so what is read now stays true.
-        let (held, connection) = slot.read(handle.index)?;
-        if held != handle || !condition(&connection) {
-            return None;
-        }
-        for distance in 0..=bucket::REACH {
-            if self
-                .bucket(hash, distance)
-                .is_some_and(|bucket| bucket.take(bucket::tag(hash), handle.index))
-            {
-                lock.returned(distance);
-                break;
+            if let Some((from, to)) = slot.touch(handle.sequence, seen, now, next) {
+                self.count_state(from, to);
             }
         }
-        slot.retire();
-        drop(lock);
-        self.free.push(&self.slots, handle.index, 1);
-        Some(connection)
     }
 
-    /// Takes out the connections in a range of slots that have been idle for their timeout, and
-    /// tells of each; returns how many. The range bounds the work done at once.
-    pub fn expire(&self, range: Range<u32>, now: u32, mut told: impl FnMut(&Connection)) -> u32 {
-        let mut expired = 0_u32;
-        for (handle, connection) in self.iter(range) {
-            if connection.is_expired(now) {
-                if let Some(gone) = self.remove_if(handle, |connection| connection.is_expired(now))
-                {
-                    told(&gone);
-                    expired = expired.wrapping_add(1);
-                }
-            }
-        }
-        expired
+    fn remove(&self, handle: Handle) -> Option<Connection<A>> {
+        self.settle(handle, |_| Some(Fate::Remove), 0)
     }
 
-    /// The connections in a range of slots. To go on later, begin after the last index seen
-    /// ([`Handle::index`]): what lives all the while is told of exactly once.
-    pub fn iter(&self, range: Range<u32>) -> impl Iterator<Item = (Handle, Connection)> + '_ {
-        range
-            .map_while(|index| Some((index, self.slots.slot(index)?)))
-            .filter_map(|(index, slot)| slot.read(index))
-    }
-
-    /// The bucket `distance` further on than a hash's home, round the end.
-    #[inline(always)]
-    fn bucket(&self, hash: u64, distance: usize) -> Option<&Bucket> {
-        // The upper half of the hash is the tag.
-        let home = (hash & 0xffff_ffff) as usize;
-        self.buckets.get(home.wrapping_add(distance) & self.mask)
+    fn half_open(&self) -> u32 {
+        self.half_open.load(Ordering::Relaxed)
     }
 }

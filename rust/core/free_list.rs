@@ -2,13 +2,16 @@
 
 //! The free slots, as a stack without a lock (Treiber, IBM RJ 5118, 1986).
 
-use ::core::sync::atomic::{
+use super::atomic::{
     AtomicU32,
     AtomicU64,
     Ordering, //
 };
 
-use super::slot::Slots;
+use super::slot::{
+    Slots,
+    Stored, //
+};
 
 /// The stack of free slots. A counter beside the top makes every state of it unique, so that a
 /// top that went and came back meanwhile is not mistaken for one that stayed.
@@ -33,7 +36,7 @@ impl FreeList {
     }
 
     /// Takes a free slot. Any context; never waits.
-    pub fn pop<S: Slots>(&self, slots: &S) -> Option<u32> {
+    pub fn pop<A: Stored>(&self, slots: &impl Slots<A>) -> Option<u32> {
         let mut top = self.top.load(Ordering::Acquire);
         loop {
             let index = ((top & 0xffff_ffff) as u32).checked_sub(1)?;
@@ -53,7 +56,7 @@ impl FreeList {
     /// Gives back one slot, or adds `count` new ones from `first` on.
     ///
     /// They must be there, free, and in no list. Any context; never waits.
-    pub fn push<S: Slots>(&self, slots: &S, first: u32, count: u32) {
+    pub fn push<A: Stored>(&self, slots: &impl Slots<A>, first: u32, count: u32) {
         let Some(last) = first.checked_add(count).and_then(|end| end.checked_sub(1)) else {
             return;
         };

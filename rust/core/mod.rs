@@ -20,12 +20,14 @@
 //! are calls out of line on kernels built by gcc, these are instructions.
 
 pub mod address;
+pub mod atomic;
 pub mod bucket;
 pub mod candidate;
 pub mod checksum;
 pub mod connection;
 pub mod connection_state;
 pub mod connection_table;
+pub mod connections;
 pub mod crc32c;
 pub mod drop_reason;
 pub mod fragment;
@@ -36,13 +38,17 @@ pub mod maglev;
 pub mod method;
 pub mod packet;
 pub mod protocol;
+pub mod rate_limit;
 pub mod round_robin;
 pub mod scheduler;
 pub mod sctp;
 pub mod sctp_state;
 pub mod slot;
+pub mod slot_v4;
+pub mod slot_v6;
 pub mod tcp;
 pub mod tcp_state;
+pub mod timeouts;
 pub mod tuning;
 pub mod tuple;
 pub mod udp;

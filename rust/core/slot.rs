@@ -1,96 +1,185 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A slot: one cache line that holds one connection, readable while others change it.
+//! A slot: memory for one connection, readable while others change it.
 //!
 //! The sequence number is odd while the slot holds a connection and even while it is free or
 //! being filled; each use has numbers of its own. A reader copies the fields between two looks
 //! at it and discards what it copied if it changed (a seqlock whose readers never wait), so
 //! bytes of two connections are never mixed.
+//!
+//! What depends on the family is how the three endpoints lie there: [`super::slot_v4`],
+//! [`super::slot_v6`].
 
-use ::core::sync::atomic::{
+use ::core::fmt::Debug;
+
+use super::atomic::{
     fence,
     AtomicU32,
     AtomicU64,
     Ordering, //
 };
-
 use super::connection::Connection;
 use super::connection_state::ConnectionState;
-use super::connection_table::Hit;
+use super::connections::{
+    Handle,
+    Hit, //
+};
+use super::method::Method;
 use super::tuple::{
+    Address,
     Direction,
     Endpoint,
-    Protocol, //
+    Ipv4Address,
+    Protocol,
+    Seed, //
 };
 
-/// Which use of which slot: what a connection is known by after it was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Handle {
-    /// The slot's index.
-    pub index: u32,
-    /// The slot's sequence number during this use.
-    pub sequence: u32,
+/// An address family whose connections the table can hold.
+pub trait Stored: Address {
+    /// An endpoint and 16 bits more, cheap to compare.
+    type Packed: Copy + PartialEq + Debug;
+    /// The endpoints of a connection as they lie in a slot. All zeros at first.
+    type Ends: Ends<Self::Packed>;
+    /// Nothing but the alignment of a slot.
+    type Alignment: Default + Debug + Send + Sync;
+
+    /// Puts an endpoint and 16 bits more together.
+    fn pack(endpoint: Endpoint<Self>, more: u16) -> Self::Packed;
+
+    /// The endpoint and the 16 bits that [`Self::pack`] put together.
+    fn unpack(packed: Self::Packed) -> (Endpoint<Self>, u16);
+
+    /// Hashes a client with its protocol. All 64 bits may be used.
+    fn hash_client(seed: Seed, client: Self::Packed) -> u64;
 }
 
-/// One cache line that holds one connection. All zeros is a free slot.
+/// The endpoints of a connection, each load and store by itself.
+pub trait Ends<P>: Default + Debug + Send + Sync {
+    /// The client, packed with the protocol number and whether it is a template.
+    fn client(&self) -> P;
+    /// The service, packed with 0.
+    fn service(&self) -> P;
+    /// The destination, packed with the method.
+    fn destination(&self) -> P;
+    /// Sets them, in this order.
+    fn set(&self, client: P, service: P, destination: P);
+}
+
+/// Memory for one connection: a cache line for IPv4, three half ones for IPv6. All zeros is a
+/// free slot.
 #[derive(Debug, Default)]
-#[repr(C, align(64))]
-pub struct Slot {
+#[repr(C)]
+pub struct Slot<A: Stored = Ipv4Address> {
+    alignment: A::Alignment,
     /// Odd while the slot holds a connection.
     sequence: AtomicU32,
     /// When the last packet came, in the caller's milliseconds.
     last_seen: AtomicU32,
-    /// The client, packed with the protocol number.
-    client: AtomicU64,
-    /// The service, packed with 0.
-    service: AtomicU64,
-    /// The destination, packed with 0.
-    destination: AtomicU64,
     /// `sequence` in the upper half, [`ConnectionState`] in the lower: a late change of state
-    /// meant for an earlier use fails.
+    /// meant for an earlier use fails. 0 once the use has ended.
     state: AtomicU64,
-    /// The hash that the buckets know the connection by.
-    hash: AtomicU64,
+    ends: A::Ends,
     service_id: AtomicU32,
     destination_id: AtomicU32,
     /// The service's own timeout in milliseconds.
     timeout: AtomicU32,
-    /// While free: the next free slot's index plus 1, or 0.
+    /// While free: the next free slot, as [`super::free_list`] counts.
     next_free: AtomicU32,
 }
 
-const _: () = assert!(::core::mem::size_of::<Slot>() == 64);
+/// Beside the protocol number: this is a template.
+const TEMPLATE: u16 = 0x100;
 
-/// What lookups compare: the client packed with the protocol, and one other side.
-#[derive(Clone, Copy, Debug)]
-pub struct Key {
-    /// Which of the slot's endpoints [`Self::other`] is: the service (`false`) or the
-    /// destination.
-    pub to_destination: bool,
-    /// The client, packed with the protocol number.
-    pub client: u64,
-    /// The other side, packed with 0.
-    pub other: u64,
+/// What is packed with the client.
+#[inline(always)]
+const fn client_mark(protocol: Protocol, template: bool) -> u16 {
+    protocol as u16 | if template { TEMPLATE } else { 0 }
 }
 
-impl Key {
+/// What is packed with the destination: never 0, so that what was never filled matches nothing.
+#[inline(always)]
+const fn method_mark(method: Method) -> u16 {
+    method as u16 + 1
+}
+
+/// The method of such a mark. What was never filled is discarded by its sequence number.
+#[inline(always)]
+fn method_of(mark: u16) -> Method {
+    Method::from_value(u32::from(mark).wrapping_sub(1)).unwrap_or_default()
+}
+
+/// What lookups compare: the client with the protocol, and one other side.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<A: Stored> {
+    /// Which of the slot's endpoints [`Self::other`] is: the service (`false`) or the
+    /// destination.
+    to_destination: bool,
+    client: A::Packed,
+    other: A::Packed,
+}
+
+impl<A: Stored> Key<A> {
     /// The key of a packet of this direction between a client and something else.
     #[inline(always)]
-    pub const fn new(
+    pub fn new(
         direction: Direction,
         protocol: Protocol,
-        client: Endpoint,
-        other: Endpoint,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
     ) -> Self {
+        let mark = match direction {
+            Direction::Forward => 0,
+            // Others are not found from there.
+            Direction::Reply => method_mark(Method::Nat),
+        };
         Self {
             to_destination: matches!(direction, Direction::Reply),
-            client: client.pack(protocol as u16),
-            other: other.pack(0),
+            client: A::pack(client, client_mark(protocol, false)),
+            other: A::pack(other, mark),
         }
+    }
+
+    /// The key of a template.
+    pub fn template(protocol: Protocol, client: Endpoint<A>, service: Endpoint<A>) -> Self {
+        Self {
+            to_destination: false,
+            client: A::pack(client, client_mark(protocol, true)),
+            other: A::pack(service, 0),
+        }
+    }
+
+    /// The key by which a connection's client finds it.
+    pub fn of(connection: &Connection<A>) -> Self {
+        Self {
+            to_destination: false,
+            client: A::pack(
+                connection.client,
+                client_mark(connection.protocol, connection.template),
+            ),
+            other: A::pack(connection.service, 0),
+        }
+    }
+
+    /// The key by which a connection's destination finds it, if it does.
+    pub fn of_reply(connection: &Connection<A>) -> Option<Self> {
+        connection.has_replies().then(|| {
+            Self::new(
+                Direction::Reply,
+                connection.protocol,
+                connection.client,
+                connection.destination,
+            )
+        })
+    }
+
+    /// Its hash: that of its client alone.
+    #[inline(always)]
+    pub fn hash(&self, seed: Seed) -> u64 {
+        A::hash_client(seed, self.client)
     }
 }
 
-impl Slot {
+impl<A: Stored> Slot<A> {
     /// A free slot.
     pub fn new() -> Self {
         Self::default()
@@ -98,7 +187,7 @@ impl Slot {
 
     /// The number of the use that is on, if one is.
     #[inline(always)]
-    pub fn live_sequence(&self) -> Option<u32> {
+    fn live_sequence(&self) -> Option<u32> {
         let sequence = self.sequence.load(Ordering::Acquire);
         (sequence & 1 == 1).then_some(sequence)
     }
@@ -112,18 +201,18 @@ impl Slot {
 
     /// Whether the fields match a key: a moment ago, unless the sequence still holds.
     #[inline(always)]
-    fn matches(&self, key: Key) -> bool {
-        let other = if key.to_destination {
-            &self.destination
-        } else {
-            &self.service
-        };
-        self.client.load(Ordering::Relaxed) == key.client
-            && other.load(Ordering::Relaxed) == key.other
+    fn matches(&self, key: Key<A>) -> bool {
+        self.ends.client() == key.client
+            && key.other
+                == if key.to_destination {
+                    self.ends.destination()
+                } else {
+                    self.ends.service()
+                }
     }
 
     /// The connection with this key, if the slot holds it.
-    pub fn read_if(&self, index: u32, key: Key) -> Option<(Handle, Connection)> {
+    pub fn read_if(&self, index: u32, key: Key<A>) -> Option<(Handle, Connection<A>)> {
         let sequence = self.live_sequence()?;
         if !self.matches(key) {
             return None;
@@ -135,20 +224,22 @@ impl Slot {
 
     /// As much of it as a packet needs.
     #[inline(always)]
-    pub fn hit_if(&self, index: u32, key: Key) -> Option<Hit> {
+    pub fn hit_if(&self, index: u32, key: Key<A>) -> Option<Hit<A>> {
         let sequence = self.live_sequence()?;
         if !self.matches(key) {
             return None;
         }
-        let instead = if key.to_destination {
-            &self.service
+        let (instead, method) = if key.to_destination {
+            (A::unpack(self.ends.service()).0, Method::Nat)
         } else {
-            &self.destination
+            let (destination, mark) = A::unpack(self.ends.destination());
+            (destination, method_of(mark))
         };
         let hit = Hit {
             handle: Handle { index, sequence },
             state: state_of(self.state.load(Ordering::Relaxed)),
-            instead: Endpoint::unpack(instead.load(Ordering::Relaxed)).0,
+            method,
+            instead,
             service_id: self.service_id.load(Ordering::Relaxed),
             destination_id: self.destination_id.load(Ordering::Relaxed),
         };
@@ -156,32 +247,34 @@ impl Slot {
     }
 
     /// The connection that the slot holds, whichever it is.
-    pub fn read(&self, index: u32) -> Option<(Handle, Connection)> {
+    pub fn read(&self, index: u32) -> Option<(Handle, Connection<A>)> {
         let sequence = self.live_sequence()?;
         let connection = self.copy()?;
         self.still(sequence)
             .then_some((Handle { index, sequence }, connection))
     }
 
-    /// The hash of the connection of this use, if it is still on.
-    pub fn hash(&self, sequence: u32) -> Option<u64> {
-        if self.live_sequence()? != sequence {
-            return None;
-        }
-        let hash = self.hash.load(Ordering::Relaxed);
-        self.still(sequence).then_some(hash)
+    /// The hash of the connection that the slot holds, and the number of the use.
+    pub fn hash(&self, seed: Seed) -> Option<(u32, u64)> {
+        let sequence = self.live_sequence()?;
+        let client = self.ends.client();
+        self.still(sequence)
+            .then(|| (sequence, A::hash_client(seed, client)))
     }
 
     /// Copies the fields; they may be of two uses until the sequence was looked at again.
     #[inline(always)]
-    fn copy(&self) -> Option<Connection> {
-        let (client, protocol) = Endpoint::unpack(self.client.load(Ordering::Relaxed));
+    fn copy(&self) -> Option<Connection<A>> {
+        let (client, mark) = A::unpack(self.ends.client());
+        let (destination, method) = A::unpack(self.ends.destination());
         Some(Connection {
-            protocol: Protocol::from_number((protocol & 0xff) as u8)?,
+            protocol: Protocol::from_number((mark & 0xff) as u8)?,
+            template: mark & TEMPLATE != 0,
             state: state_of(self.state.load(Ordering::Relaxed)),
+            method: method_of(method),
             client,
-            service: Endpoint::unpack(self.service.load(Ordering::Relaxed)).0,
-            destination: Endpoint::unpack(self.destination.load(Ordering::Relaxed)).0,
+            service: A::unpack(self.ends.service()).0,
+            destination,
             service_id: self.service_id.load(Ordering::Relaxed),
             destination_id: self.destination_id.load(Ordering::Relaxed),
             timeout: self.timeout.load(Ordering::Relaxed),
@@ -192,17 +285,20 @@ impl Slot {
     /// Fills a free slot; nobody sees it before [`Self::publish`].
     ///
     /// The slot must be the caller's alone: taken from the free list and not yet published.
-    pub fn fill(&self, connection: &Connection, hash: u64) {
+    pub fn fill(&self, connection: &Connection<A>) {
         // Whoever sees one of the stores below also sees that the previous use has ended.
         fence(Ordering::Release);
-        let set = |field: &AtomicU64, value| field.store(value, Ordering::Relaxed);
-        let protocol = u16::from(connection.protocol.number());
-        set(&self.client, connection.client.pack(protocol));
-        set(&self.service, connection.service.pack(0));
-        set(&self.destination, connection.destination.pack(0));
-        set(&self.hash, hash);
+        self.ends.set(
+            A::pack(
+                connection.client,
+                client_mark(connection.protocol, connection.template),
+            ),
+            A::pack(connection.service, 0),
+            A::pack(connection.destination, method_mark(connection.method)),
+        );
         let sequence = self.sequence.load(Ordering::Relaxed).wrapping_add(1);
-        set(&self.state, state_word(sequence, connection.state));
+        self.state
+            .store(state_word(sequence, connection.state), Ordering::Relaxed);
         let set = |field: &AtomicU32, value| field.store(value, Ordering::Relaxed);
         set(&self.service_id, connection.service_id);
         set(&self.destination_id, connection.destination_id);
@@ -217,13 +313,17 @@ impl Slot {
         sequence
     }
 
-    /// Ends the use that is on. The caller holds the lock of the connection's bucket.
-    pub fn retire(&self) {
+    /// Ends the use that is on and returns the state that it was in, which is its last: no
+    /// change of state succeeds after this. The caller holds the lock of the connection's bucket.
+    pub fn retire(&self) -> ConnectionState {
+        let state = state_of(self.state.swap(0, Ordering::Relaxed));
         let sequence = self.sequence.load(Ordering::Relaxed).wrapping_add(1);
         self.sequence.store(sequence, Ordering::Release);
+        state
     }
 
-    /// Notes a packet: its time, and what it does to the state that was `seen`.
+    /// Notes a packet: its time, and what it does to the state that was `seen`. Returns from
+    /// which state to which it went, if it did.
     ///
     /// Writes only what changes. `next` may be called again with a newer state, if another CPU
     /// was faster.
@@ -234,7 +334,7 @@ impl Slot {
         seen: ConnectionState,
         now: u32,
         next: impl Fn(ConnectionState) -> ConnectionState,
-    ) {
+    ) -> Option<(ConnectionState, ConnectionState)> {
         // After the use has ended this makes the next one look a little younger at worst.
         if self.last_seen.load(Ordering::Relaxed) != now {
             self.last_seen.store(now, Ordering::Relaxed);
@@ -243,7 +343,7 @@ impl Slot {
         loop {
             let wanted = next(seen);
             if wanted == seen {
-                return;
+                return None;
             }
             match self.state.compare_exchange(
                 state_word(sequence, seen),
@@ -251,14 +351,14 @@ impl Slot {
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return,
+                Ok(_) => return Some((seen, wanted)),
                 Err(word) if word >> 32 == u64::from(sequence) => seen = state_of(word),
-                Err(_) => return,
+                Err(_) => return None,
             }
         }
     }
 
-    /// While free: the next free slot's index plus 1, or 0.
+    /// While free: the link to the next free slot.
     pub fn next_free(&self) -> u32 {
         self.next_free.load(Ordering::Relaxed)
     }
@@ -282,9 +382,9 @@ fn state_of(word: u64) -> ConnectionState {
 
 /// Where the slots are. They are given piece by piece and never taken back, so that an index
 /// once valid stays so as long as the table.
-pub trait Slots {
+pub trait Slots<A: Stored = Ipv4Address> {
     /// The slot with this index, if it is there yet.
-    fn slot(&self, index: u32) -> Option<&Slot>;
+    fn slot(&self, index: u32) -> Option<&Slot<A>>;
 
     /// How many slots there can be at most.
     fn limit(&self) -> u32;

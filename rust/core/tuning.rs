@@ -10,8 +10,9 @@ use ::core::sync::atomic::{
     Ordering::Relaxed, //
 };
 
-use super::connection_state::{
-    ConnectionState,
+use super::connection_state::ConnectionState;
+use super::timeouts::{
+    Timeouts,
     LONGEST_TIMEOUT, //
 };
 
@@ -52,7 +53,7 @@ impl Tuning {
         for value in 0..=u8::MAX {
             let state = ConnectionState::from_value(u32::from(value));
             if let Some(timeout) = this.timeouts.get(state.netlink() as usize) {
-                timeout.store(state.timeout(0), Relaxed);
+                timeout.store(Timeouts::default().of(state, 0), Relaxed);
             }
         }
         this
@@ -105,16 +106,19 @@ impl Tuning {
         self.fragment_timeout.store(milliseconds, Relaxed);
     }
 
-    /// Milliseconds after which an idle connection in this state is forgotten. `service` is the
-    /// service's own timeout in milliseconds, 0 for none; it holds for connections that are
-    /// established, and for UDP.
-    #[inline]
-    pub fn timeout(&self, state: ConnectionState, service: u32) -> u32 {
-        match state {
-            ConnectionState::Established | ConnectionState::Udp if service != 0 => {
-                service.min(LONGEST_TIMEOUT)
-            }
-            _ => self.timeout_of(state.netlink()).unwrap_or(LONGEST_TIMEOUT),
+    /// How long connections are remembered.
+    pub fn timeouts(&self) -> Timeouts {
+        let of = |state: ConnectionState| {
+            self.timeout_of(state.netlink()).unwrap_or(LONGEST_TIMEOUT)
+        };
+        Timeouts {
+            syn_received: of(ConnectionState::SynReceived),
+            established: of(ConnectionState::Established),
+            fin_wait: of(ConnectionState::FinClient),
+            time_wait: of(ConnectionState::TimeWait),
+            closed: of(ConnectionState::Closed),
+            udp: of(ConnectionState::Udp),
+            expired: of(ConnectionState::Expired),
         }
     }
 

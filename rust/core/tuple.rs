@@ -80,10 +80,13 @@ impl fmt::Display for Endpoint<IpAddress> {
     }
 }
 
-impl<A> fmt::Debug for Endpoint<A>
-where
-    Self: fmt::Display,
-{
+impl<A: Address> fmt::Debug for Endpoint<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.any(), f)
+    }
+}
+
+impl fmt::Debug for Endpoint<IpAddress> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -109,9 +112,26 @@ impl Seed {
     /// with its own secret. All 64 bits of the result may be used.
     #[inline(always)]
     pub const fn hash(self, protocol: Protocol, client: Endpoint) -> u64 {
+        self.hash_word(client.pack(protocol as u16))
+    }
+
+    /// Hashes what takes 64 bits, as [`Self::hash`] does.
+    #[inline(always)]
+    pub const fn hash_word(self, word: u64) -> u64 {
         let [first, second] = self.0;
-        let mixed = mix(client.pack(protocol as u16) ^ first, MULTIPLIERS[0]);
+        let mixed = mix(word ^ first, MULTIPLIERS[0]);
         mix(mixed ^ second, MULTIPLIERS[1])
+    }
+
+    /// Hashes what takes more. Each word meets a secret before the next one comes: whoever
+    /// chooses all of them still cannot aim at a value.
+    #[inline(always)]
+    pub const fn hash_words(self, words: [u64; 3]) -> u64 {
+        let [first, second] = self.0;
+        let [high, middle, low] = words;
+        let mixed = mix(high ^ first, MULTIPLIERS[0]);
+        let mixed = mix(mixed ^ middle ^ second, MULTIPLIERS[1]);
+        mix(mixed ^ low ^ first.rotate_left(32), MULTIPLIERS[0])
     }
 }
 
@@ -125,15 +145,29 @@ const fn mix(value: u64, by: u64) -> u64 {
     (product as u64) ^ (product >> 64) as u64
 }
 
+/// An endpoint and 16 bits more in a number, for hashes that are the same on every machine.
+#[inline(always)]
+fn plain<A: Address>(endpoint: Endpoint<A>, more: u16) -> u64 {
+    let rest = u64::from(endpoint.port) << 16 | u64::from(more);
+    match A::FAMILY {
+        Family::V4 => endpoint.address.mixed() << 32 | rest,
+        Family::V6 => mix(endpoint.address.mixed() ^ MULTIPLIERS[0], MULTIPLIERS[1]) ^ rest,
+    }
+}
+
 /// Hashes the 5-tuple of a new connection for the choice of its destination.
 ///
 /// It has no secret, since several switches that share their clients have to choose alike.
-pub const fn selection_hash(protocol: Protocol, client: Endpoint, service: Endpoint) -> u32 {
+pub fn selection_hash<A: Address>(
+    protocol: Protocol,
+    client: Endpoint<A>,
+    service: Endpoint<A>,
+) -> u32 {
     let mixed = mix(
-        client.pack(protocol as u16) ^ MULTIPLIERS[1],
+        plain(client, protocol as u16) ^ MULTIPLIERS[1],
         MULTIPLIERS[0],
     );
-    let mixed = mix(mixed ^ service.pack(0) ^ MULTIPLIERS[0], MULTIPLIERS[1]);
+    let mixed = mix(mixed ^ plain(service, 0) ^ MULTIPLIERS[0], MULTIPLIERS[1]);
     (mixed >> 32) as u32
 }
 

@@ -69,10 +69,9 @@ impl Port {
 impl RxHandler for Port {
     fn handle(&self, packet: SkBuff, bh: &BottomHalf) -> Outcome {
         let polled = self.was_polled(&packet);
-        if packet.is_ipv4_for_us() {
-            self.switch.receive(packet, polled, bh)
-        } else {
-            Outcome::Pass(packet)
+        match packet.family() {
+            Some(family) if packet.is_for_us() => self.switch.receive(packet, family, polled, bh),
+            _ => Outcome::Pass(packet),
         }
     }
 }

@@ -55,9 +55,11 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
             // All ports of a service have the same client's connections.
             service: Endpoint::new(segment.destination.address, service.endpoint().port),
             service_id: service.id(),
+            method: Default::default(),
+            destination: Endpoint::default(),
+            destination_id: 0,
             timeout: options.affinity,
             last_seen: self.now,
-            ..Connection::default()
         };
         let known = self.connections()
             .template(template.protocol, template.client, template.service);

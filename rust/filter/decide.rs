@@ -2,6 +2,7 @@
 
 //! The decision (Fig. 6) on packets of known connections, and on those that are no whole packets.
 
+use crate::core::connection_state::ConnectionState;
 use crate::core::connections::{
     Connections,
     Hit, //
@@ -177,7 +178,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
                 return self.unknown(packet, segment, Some(found.handle));
             }
         }
-        if found.state.is_expired() {
+        if found.state == ConnectionState::Expired {
             return self.refuse(packet, segment);
         }
         if segment.ttl <= 1 && found.method != Method::Local {

@@ -39,6 +39,7 @@ use super::segment::{
     Segment, //
 };
 use super::transport;
+use super::verdict::Report;
 
 /// IP protocol number of ICMP.
 const ICMP: u8 = 1;
@@ -163,6 +164,17 @@ impl Network for Ipv4Address {
             Difference::NONE.word(u16::from(segment.ttl) << 8, u16::from(ip.ttl) << 8);
         ip.checksum.set(difference.apply(ip.checksum.get()));
         true
+    }
+
+    fn may_be_fragmented<P: Packet>(packet: &mut P) -> bool {
+        packet
+            .peek(ipv4::HEADER_LENGTH)
+            .and_then(|bytes| ipv4::Header::ref_from_prefix(bytes).ok())
+            .is_some_and(|(header, _)| header.fragment.get() & ipv4::DONT_FRAGMENT == 0)
+    }
+
+    fn report<P: Packet>(_packet: &mut P, _report: Report, _source: Option<Self>) -> bool {
+        false
     }
 
     fn reset(segment: &Segment<Self>, tcp: &Tcp) -> reset::Reset {

@@ -38,6 +38,7 @@ use super::segment::{
     Segment, //
 };
 use super::transport;
+use super::verdict::Report;
 
 /// IP protocol number of ICMPv6.
 const ICMPV6: u8 = 58;
@@ -181,6 +182,15 @@ impl Network for Ipv6Address {
         };
         ip.hop_limit = segment.ttl.wrapping_sub(1);
         true
+    }
+
+    fn may_be_fragmented<P: Packet>(packet: &mut P) -> bool {
+        let _ = packet;
+        false
+    }
+
+    fn report<P: Packet>(_packet: &mut P, _report: Report, _source: Option<Self>) -> bool {
+        false
     }
 
     fn reset(segment: &Segment<Self>, tcp: &Tcp) -> reset::Reset {

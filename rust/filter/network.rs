@@ -15,6 +15,7 @@ use super::segment::{
     Reading,
     Segment, //
 };
+use super::verdict::Report;
 
 /// A network protocol, named by the type of its addresses.
 pub trait Network: Address {
@@ -41,6 +42,14 @@ pub trait Network: Address {
 
     /// Counts the hops left down and leaves the rest as it is; false if `header` is too short.
     fn hop(header: &mut [u8], segment: &Segment<Self>) -> bool;
+
+    /// Whether a router may fragment a packet.
+    fn may_be_fragmented<P: Packet>(packet: &mut P) -> bool;
+
+    /// Turns a packet into the ICMP or ICMPv6 message about it to its sender, from `source` or, if
+    /// there is none, as if from its receiver. False if that was not possible, or if nobody may
+    /// be told of it (RFC 1122, 3.2.2; RFC 4443, 2.4 (e)).
+    fn report<P: Packet>(packet: &mut P, report: Report, source: Option<Self>) -> bool;
 
     /// The reset that answers a segment, which is none itself ([`reset`]).
     fn reset(segment: &Segment<Self>, tcp: &Tcp) -> reset::Reset;

@@ -199,7 +199,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
             destination_id: destination.id(),
             timeout: service.timeout(),
             last_seen: self.now,
-            ..Connection::default()
+            template: false,
         })
     }
 

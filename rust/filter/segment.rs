@@ -20,7 +20,7 @@ use crate::core::udp;
 
 /// A TCP segment, UDP datagram or SCTP packet with sound headers.
 #[derive(Clone, Copy, Debug)]
-pub struct Segment<A> {
+pub struct Segment<A: Address> {
     /// The transport protocol.
     pub protocol: Protocol,
     /// The sender.
@@ -67,7 +67,7 @@ pub enum Kind {
 /// A structure and no enumeration with fields, which the compiler would put together in memory
 /// and take apart again for every packet.
 #[derive(Clone, Copy, Debug)]
-pub struct Reading<A> {
+pub struct Reading<A: Address> {
     /// What the packet turned out to be.
     pub kind: Kind,
     /// What is known of it.
@@ -98,7 +98,7 @@ impl<A: Address> Reading<A> {
     }
 }
 
-impl<A> Segment<A> {
+impl<A: Address> Segment<A> {
     /// Bytes of the IP header and of as much of the transport header as is rewritten.
     #[inline(always)]
     pub fn head_length(&self) -> usize {

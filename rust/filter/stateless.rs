@@ -135,7 +135,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
                 destination_id,
                 timeout,
                 last_seen: self.now,
-                ..Connection::default()
+                template: false,
             };
             if matches!(self.connections().insert(&connection), Insertion::Made(_)) {
                 self.services.opened(&connection);

@@ -9,6 +9,7 @@ use crate::core::method::{
 };
 use crate::core::packet::Packet;
 use crate::core::tuple::{
+    Address,
     Direction,
     Endpoint,
     IpAddress, //
@@ -19,9 +20,9 @@ use super::rewrite::translate;
 use super::segment::Segment;
 
 /// What is to become of a packet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 #[must_use]
-pub enum Verdict<'a, A, D> {
+pub enum Verdict<'a, A: Address, D> {
     /// It is none of ours and was not changed: the ordinary stack takes it.
     Pass,
     /// It is to be sent on. Nothing of it has been changed yet: [`Forward::rewrite`] does that,
@@ -59,7 +60,7 @@ impl Report {
 
 /// A packet to be sent on, and what to count it for.
 #[derive(Debug)]
-pub struct Forward<'a, A, D> {
+pub struct Forward<'a, A: Address, D> {
     /// What was read of it.
     pub segment: Segment<A>,
     /// To the destination or back to the client.
@@ -84,13 +85,13 @@ pub struct Forward<'a, A, D> {
     pub is_new: bool,
 }
 
-impl<A: Copy, D> Clone for Forward<'_, A, D> {
+impl<A: Address, D> Clone for Forward<'_, A, D> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<A: Copy, D> Copy for Forward<'_, A, D> {}
+impl<A: Address, D> Copy for Forward<'_, A, D> {}
 
 impl<A: Network, D> Forward<'_, A, D> {
     /// Bytes of the IP packet as it came.

@@ -159,7 +159,7 @@ fn by_wire(
             while !address.is_null() {
                 if (key ^ (*address).ifa_address) & (*address).ifa_mask == 0 {
                     let source = Ipv4Address::from_be32((*address).ifa_local);
-                    let mtu = (*device).__bindgen_anon_1.__bindgen_anon_1.mtu;
+                    let mtu = (*device).mtu;
                     let to = destination.into();
                     return hop(device, mtu, to, source.into(), Family::V4, avoid, bh);
                 }

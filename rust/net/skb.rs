@@ -7,8 +7,12 @@
 use ::core::{
     ffi::c_int,
     mem::ManuallyDrop,
-    ptr::NonNull, //
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
+use kernel::error::from_err_ptr;
 
 use super::{
     bh::BottomHalf,
@@ -20,7 +24,13 @@ use super::{
 use crate::{
     core::{
         drop_reason::DropReason,
-        tuple::Family, //
+        packet::Packet as _,
+        tuple::{
+            Family,
+            IpAddress,
+            Ipv4Address,
+            Ipv6Address, //
+        }, //
     },
     sys, //
 };
@@ -220,6 +230,74 @@ impl SkBuff {
         }
     }
 
+    /// Sends an IPv4 packet that is longer than the way takes, its data beginning at the IP header,
+    /// in fragments.
+    ///
+    /// # Errors
+    ///
+    /// Why it was dropped instead.
+    pub(crate) fn send_in_fragments(
+        self,
+        next: IpAddress,
+        hop: &NextHop<'_>,
+        _bh: &BottomHalf,
+    ) -> Result<(), DropReason> {
+        let IpAddress::V4(next) = next else {
+            self.discard(DropReason::TooBig);
+            return Err(DropReason::TooBig);
+        };
+        let mut flow = sys::flowi4 {
+            daddr: next.to_be32(),
+            ..Default::default()
+        };
+        // SAFETY: The device lives; bottom halves are disabled, which is an RCU section. The route
+        // comes with a reference, which passes to the packet.
+        let result = unsafe {
+            let net = sys::dev_net(hop.device_ptr());
+            let Ok(route) = from_err_ptr(sys::ip_route_output_key(net, &mut flow)) else {
+                self.discard(DropReason::NoRoute);
+                return Err(DropReason::NoRoute);
+            };
+            if !sys::yard_skb_prepare_forward(self.0.as_ptr(), hop.device_ptr()) {
+                sys::ip_rt_put(route);
+                self.discard(DropReason::NoMemory);
+                return Err(DropReason::NoMemory);
+            }
+            let skb = self.into_raw();
+            sys::skb_dst_set(skb, &raw mut (*route).dst);
+            // What IP keeps there of packets that it received itself.
+            (*skb).cb = [0; 48];
+            sys::ip_do_fragment(net, ptr::null_mut(), skb, Some(fragment_out))
+        };
+        if result < 0 {
+            Err(DropReason::Transmit)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The receiver's address, of a packet whose data begin at the IP header.
+    pub(crate) fn destination_address(&mut self) -> Option<IpAddress> {
+        match self.family()? {
+            Family::V4 => {
+                let octets = self.peek(20)?.get(16..20)?;
+                let octets = <[u8; 4]>::try_from(octets).ok()?;
+                Some(Ipv4Address::from_octets(octets).into())
+            }
+            Family::V6 => {
+                let octets = self.peek(40)?.get(24..40)?;
+                let octets = <[u8; 16]>::try_from(octets).ok()?;
+                Some(Ipv6Address::from_octets(octets).into())
+            }
+        }
+    }
+
+    /// Has the stack receive it once more, by the device that it now names.
+    pub(crate) fn receive_again(self, _bh: &BottomHalf) {
+        // SAFETY: The packet is ours to give, bottom halves are disabled.
+        unsafe { sys::netif_receive_skb(self.into_raw()) };
+    }
+
     /// Takes away a link-layer header that the data begin with. `false` if there is none.
     pub(crate) fn pull_link_header(&mut self) -> bool {
         // SAFETY: By the type invariant.
@@ -240,6 +318,28 @@ impl SkBuff {
                 drop::kernel_reason(reason),
             )
         };
+    }
+}
+
+/// Sends a fragment to the neighbour that the route of its packet names.
+///
+/// # Safety
+///
+/// To be called by `ip_do_fragment()`, with a packet that has an IPv4 route and header.
+unsafe extern "C" fn fragment_out(
+    _net: *mut sys::net,
+    _sock: *mut sys::sock,
+    skb: *mut sys::sk_buff,
+) -> c_int {
+    // SAFETY: As the caller promises; the packet is given to us, and the route is the first member
+    // of what holds it.
+    unsafe {
+        let route = sys::skb_dst(skb).cast::<sys::rtable>();
+        let header = sys::ip_hdr(skb);
+        let to = sys::rt_nexthop(route, (*header).__bindgen_anon_1.__bindgen_anon_1.daddr);
+        let device = (*route).dst.__bindgen_anon_1.dev;
+        let table = sys::NEIGH_ARP_TABLE as c_int;
+        sys::neigh_xmit(table, device, (&raw const to).cast(), skb)
     }
 }
 

@@ -8,8 +8,6 @@ use crate::{
     core::{
         drop_reason::DropReason,
         method::Method,
-        packet::Packet,
-        tunnel,
         tuple::{
             Direction,
             IpAddress, //
@@ -22,6 +20,7 @@ use crate::{
     },
     net::{
         bh::BottomHalf,
+        clock,
         route,
         route_cache::NextHop,
         skb::SkBuff, //
@@ -44,7 +43,7 @@ impl Switch {
         let length = forward.length();
         let result = match forward.method {
             Method::Local => {
-                self.count(forward, length);
+                self.count(forward, length, bh);
                 return self.deliver(packet, polled, bh);
             }
             Method::Nat => self.hop(&packet, forward.next, bh).and_then(|hop| {
@@ -60,7 +59,7 @@ impl Switch {
         };
         match result {
             Ok(()) => {
-                self.count(forward, length);
+                self.count(forward, length, bh);
                 if let Some(counters) = self.counters.this() {
                     counters.forwarded.add(1);
                 }
@@ -98,7 +97,7 @@ impl Switch {
             Err(reason) => return fail(packet, reason),
         };
         let overhead = match forward.method {
-            Method::Tunnel => tunnel::overhead(forward.encapsulation, forward.next.family()),
+            Method::Tunnel => 20,
             _ => 0,
         };
         let room = hop.mtu().saturating_sub(overhead as u32);
@@ -107,11 +106,6 @@ impl Switch {
         }
         if let Err(reason) = forward.rewrite(&mut packet) {
             return fail(packet, reason);
-        }
-        if forward.method == Method::Tunnel
-            && !packet.encapsulate(forward.encapsulation, hop.source(), forward.next)
-        {
-            return fail(packet, DropReason::NoMemory);
         }
         packet.send(&hop, bh)
     }
@@ -149,7 +143,7 @@ impl Switch {
 
     /// Tells a packet's sender that it cannot go on, as often as that is reasonable.
     fn tell<A: Network>(&self, mut packet: SkBuff, report: Report, bh: &BottomHalf) {
-        if !self.reports.take(crate::net::clock::coarse_milliseconds()) {
+        if !self.reports.take(clock::coarse_milliseconds()) {
             return packet.discard(report.reason());
         }
         let source = packet
@@ -182,12 +176,17 @@ impl Switch {
 
     /// Counts a forwarded packet for its service and destination, if these still are.
     #[inline(always)]
-    fn count<A: Network>(&self, forward: &Forward<'_, A>, length: usize) {
+    fn count<A: Network>(&self, forward: &Forward<'_, A>, length: usize, bh: &BottomHalf) {
         let bytes = length as u64;
         let Some(destination) = forward.destination else {
             return;
         };
-        for traffic in destination.both_counters() {
+        let snapshot = self.config.current.read_bh(bh);
+        let both = [
+            snapshot.service_counters(forward.service_id),
+            Some(&*destination.counters),
+        ];
+        for traffic in both.into_iter().flatten().filter_map(|both| both.this()) {
             match forward.direction {
                 Direction::Forward => traffic.inbound(bytes),
                 Direction::Reply => traffic.outbound(bytes),

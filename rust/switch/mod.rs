@@ -3,10 +3,13 @@
 //! A switch: everything that one network namespace has of us.
 
 mod explain;
+mod forward;
+mod local;
 mod outgoing;
 mod receive;
 mod registry;
 mod report;
+mod view;
 
 pub(crate) use self::explain::{
     Explanation,
@@ -18,6 +21,10 @@ pub(crate) use self::registry::{
     Lifetime, //
 };
 
+use ::core::sync::atomic::{
+    AtomicU32,
+    Ordering::Relaxed, //
+};
 use kernel::{
     new_mutex,
     prelude::*,
@@ -36,6 +43,7 @@ use crate::{
     core::{
         connection::Connection,
         drop_reason::DropReason,
+        rate_limit::RateLimit,
         tuning::Tuning, //
     },
     engine::claim::Claim,
@@ -63,6 +71,14 @@ use crate::{
     stats::CpuCounters, //
 };
 
+/// Messages to senders in a second, as many as the kernel's own ICMP sends
+/// (`net.ipv4.icmp_msgs_per_sec`).
+const REPORTS: u32 = 1000;
+
+/// Milliseconds for which segments of unknown connections are sent on after there were too many
+/// half-open ones: as long as a client goes on repeating its SYN to a server that is slow.
+const AFTERMATH: u32 = 60_000;
+
 /// The switch of a network namespace.
 #[pin_data]
 pub(crate) struct Switch {
@@ -85,6 +101,11 @@ pub(crate) struct Switch {
     /// What takes the place of `yard` at the end, kept so that the end needs no memory.
     #[pin]
     no_yard: Mutex<Option<Arc<Option<PseudoDevice<Switch>>>>>,
+    /// Messages to senders of packets that cannot go on.
+    reports: RateLimit,
+    /// When there were last too many half-open connections, in milliseconds of the coarse clock,
+    /// plus 1; 0 for never.
+    flooded: AtomicU32,
     /// The claimed devices. Taken under the RTNL lock.
     #[pin]
     pub(crate) claims: Mutex<KVec<Claim>>,
@@ -119,6 +140,8 @@ impl Switch {
                 engines,
                 yard,
                 no_yard <- new_mutex!(None),
+                reports: RateLimit::new(REPORTS),
+                flooded: AtomicU32::new(0),
                 claims <- new_mutex!(KVec::new()),
                 collector <- new_mutex!(None),
             }),
@@ -176,9 +199,43 @@ impl Switch {
     /// The index of `yard0`, 0 if it is gone.
     pub(crate) fn yard_ifindex(&self) -> u32 {
         let bh = BottomHalf::disable();
+        self.yard_index(&bh)
+    }
+
+    /// The same for packet handlers.
+    #[inline(always)]
+    fn yard_index(&self, bh: &BottomHalf) -> u32 {
         self.yard
-            .read_bh(&bh)
+            .read_bh(bh)
             .as_ref()
             .map_or(0, |yard| yard.device().ifindex())
+    }
+
+    /// Whether there are too many half-open connections, or were a little while ago. `half_open`
+    /// is how many there are now.
+    #[inline(always)]
+    fn is_stateless(&self, half_open: u32, limit: u32, now: u32) -> bool {
+        let flooded = self.flooded.load(Relaxed);
+        if half_open < limit && flooded == 0 {
+            return false;
+        }
+        self.judge_flood(half_open, limit, flooded, now)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn judge_flood(&self, half_open: u32, limit: u32, flooded: u32, now: u32) -> bool {
+        let mark = now.wrapping_add(1).max(1);
+        if half_open >= limit {
+            if flooded != mark {
+                self.flooded.store(mark, Relaxed);
+            }
+            return true;
+        }
+        if mark.wrapping_sub(flooded) < AFTERMATH {
+            return true;
+        }
+        self.flooded.store(0, Relaxed);
+        false
     }
 }

@@ -7,11 +7,9 @@ use super::{
     Switch, //
 };
 use crate::{
-    connections::{
-        Table4,
-        Table6, //
-    },
+    connections::Table,
     core::{
+        connections::Connections,
         drop_reason::DropReason,
         tuple::{
             Family,
@@ -35,7 +33,7 @@ use crate::{
 };
 
 /// What the filter consults in the kernel.
-pub(super) type KernelContext<'a> = Context<'a, View<'a>, Table4<'a>, Table6<'a>>;
+pub(super) type KernelContext<'a> = Context<'a, View<'a>, Table<Ipv4Address>, Table<Ipv6Address>>;
 
 impl Switch {
     /// Handles an IP packet that a claimed device received, its data beginning at the IP header.
@@ -68,13 +66,15 @@ impl Switch {
         };
         let (connections4, connections6) = self.connections.tables(bh);
         let now = clock::coarse_milliseconds();
+        let half_open_limit = self.tuning.half_open_limit();
+        let half_open = connections4.half_open().max(connections6.half_open());
         let context = Context {
             services: &view,
-            connections4: &connections4,
-            connections6: &connections6,
+            connections4,
+            connections6,
             now,
-            half_open_limit: self.half_open_limit(),
-            stateless: self.is_stateless(now),
+            half_open_limit,
+            stateless: self.is_stateless(half_open, half_open_limit, now),
         };
         match decide::<A, _, _, _, _>(&context, &mut packet) {
             Verdict::Forward(forward) => self.forward(packet, &forward, polled, bh),

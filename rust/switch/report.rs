@@ -39,8 +39,9 @@ impl Switch {
         f: &mut dyn FnMut(&Connection, u32, u32) -> bool,
     ) {
         let now = coarse_milliseconds();
+        let timeouts = self.tuning.timeouts();
         self.connections.walk(cursor, &mut |connection| {
-            f(connection, connection.idle(now), connection.expires(now))
+            f(connection, connection.idle(now), connection.expires(now, &timeouts))
         });
     }
 

@@ -14,8 +14,11 @@ use common::{empty_table, endpoint, grow, table, Random, Table};
 use switchyard_core::core::bucket::{self, Bucket};
 use switchyard_core::core::connection::Connection;
 use switchyard_core::core::connection_state::ConnectionState as State;
-use switchyard_core::core::connection_table::{buckets_for, ConnectionTable, Found, Insertion};
-use switchyard_core::core::slot::{Handle, Slots};
+use switchyard_core::core::connection_table::{buckets_for, ConnectionTable, Fate};
+use switchyard_core::core::connections::{Connections, Found, Handle, Insertion};
+use switchyard_core::core::method::Method;
+use switchyard_core::core::slot::Slots;
+use switchyard_core::core::timeouts::Timeouts;
 use switchyard_core::core::tuple::{Direction, Endpoint, Ipv4Address, Protocol, Seed};
 
 /// A connection that is told from others by three small numbers. Everything else follows from
@@ -28,6 +31,8 @@ fn connection(client: u32, service: u32, destination: u32) -> Connection {
     };
     Connection {
         protocol,
+        template: false,
+        method: Method::Nat,
         state: if client % 2 == 0 {
             State::SynReceived
         } else {
@@ -262,7 +267,10 @@ fn timeouts() {
             ..connection(client, 1, 2)
         };
         made(&table, &connection);
-        assert_eq!(connection.expires(start), seconds * 1000);
+        assert_eq!(
+            connection.expires(start, &Timeouts::default()),
+            seconds * 1000
+        );
         // Seen by another CPU after this one read its clock: not four billion milliseconds ago.
         assert_eq!(connection.idle(start.wrapping_sub(3)), 0);
         expected.push((seconds, connection));
@@ -270,14 +278,28 @@ fn timeouts() {
     expected.sort_by_key(|(seconds, _)| *seconds);
     let mut gone = Vec::new();
     for second in 0..=900 {
-        table.expire(0..u32::MAX, at(second), |connection| {
-            gone.push((second, *connection))
-        });
+        table.expire(
+            0..u32::MAX,
+            at(second),
+            &Timeouts::default(),
+            |connection| {
+                gone.push((second, *connection));
+                Fate::Remove
+            },
+        );
     }
-    table.expire(0..u32::MAX, at(86_399), |_| panic!("too early"));
-    table.expire(0..u32::MAX, at(86_400), |connection| {
-        gone.push((86_400, *connection))
+    table.expire(0..u32::MAX, at(86_399), &Timeouts::default(), |_| {
+        panic!("too early")
     });
+    table.expire(
+        0..u32::MAX,
+        at(86_400),
+        &Timeouts::default(),
+        |connection| {
+            gone.push((86_400, *connection));
+            Fate::Remove
+        },
+    );
     let key = |(second, connection): &(u32, Connection)| (*second, connection.client);
     expected.sort_by_key(key);
     gone.sort_by_key(key);
@@ -377,18 +399,21 @@ fn equals_a_map() {
                 }
                 17 => {
                     let mut gone = 0;
-                    let expired = table.expire(0..128, now, |connection| {
+                    let expired = table.expire(0..128, now, &Timeouts::default(), |connection| {
                         let key = (
                             connection.client.port.into(),
                             connection.service.port.into(),
                         );
                         let known = model.remove(&key).expect("known");
                         assert_eq!(known, *connection);
-                        assert!(known.is_expired(now));
+                        assert!(known.is_expired(now, &Timeouts::default()));
                         gone += 1;
+                        Fate::Remove
                     });
                     assert_eq!(expired, gone);
-                    assert!(model.values().all(|known| !known.is_expired(now)));
+                    assert!(model
+                        .values()
+                        .all(|known| !known.is_expired(now, &Timeouts::default())));
                 }
                 18 if chunks < 4 && step > chunks * 500 => {
                     grow(&table, chunks);
@@ -538,13 +563,14 @@ fn threads() {
         let collector = scope.spawn(move || {
             while !done.load(Ordering::Relaxed) {
                 let now = clock.load(Ordering::Relaxed);
-                let gone = table.expire(0..256, now, |connection| {
+                let gone = table.expire(0..256, now, &Timeouts::default(), |connection| {
                     assert_eq!(
                         connection.destination_id,
                         u32::from(connection.client.port)
                             ^ u32::from(connection.service.port)
                             ^ (connection.destination.address.bits() & 0xffff),
                     );
+                    Fate::Remove
                 });
                 removed.fetch_add(gone.into(), Ordering::Relaxed);
                 thread::yield_now();

@@ -11,12 +11,15 @@ use std::collections::HashMap;
 use common::{context, endpoint, table, Config, Random, Table};
 use switchyard_core::core::checksum::{fold, pseudo_header, sum};
 use switchyard_core::core::connection_state::ConnectionState as State;
+use switchyard_core::core::connection_table::Fate;
+use switchyard_core::core::connections::Connections as _;
 use switchyard_core::core::drop_reason::DropReason;
 use switchyard_core::core::ipv4::{self, Ipv4};
 use switchyard_core::core::packet::{ChecksumState, SlicePacket};
 use switchyard_core::core::scheduler::Scheduler;
 use switchyard_core::core::tcp::{Flags, Tcp};
 use switchyard_core::core::tcp_state;
+use switchyard_core::core::timeouts::Timeouts;
 use switchyard_core::core::tuple::{Direction, Endpoint, Protocol};
 use switchyard_core::filter::segment::{Kind, Reading};
 use switchyard_core::filter::{filter, Forward, Verdict};
@@ -148,7 +151,10 @@ impl Switch {
     fn expire(&self) -> u32 {
         use switchyard_core::filter::Services;
         self.table
-            .expire(0..u32::MAX, self.now, |gone| self.config.closed(gone))
+            .expire(0..u32::MAX, self.now, &Timeouts::default(), |gone| {
+                self.config.closed(gone);
+                Fate::Remove
+            })
     }
 }
 
@@ -433,7 +439,7 @@ fn equals_a_model() {
             };
             if random.below(50) == 0 {
                 let expired = model.len();
-                model.retain(|_, known| now - known.last < known.state.timeout(0));
+                model.retain(|_, known| now - known.last < Timeouts::default().of(known.state, 0));
                 assert_eq!(switch.expire() as usize, expired - model.len());
                 continue;
             }

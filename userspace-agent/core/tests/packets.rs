@@ -9,7 +9,8 @@ use std::fmt::Write;
 use common::{address, context, endpoint, table, Config, Table};
 use switchyard_core::core::connection::Connection;
 use switchyard_core::core::connection_state::ConnectionState;
-use switchyard_core::core::connection_table::Insertion;
+use switchyard_core::core::connections::{Connections as _, Insertion};
+use switchyard_core::core::method::Method;
 use switchyard_core::core::packet::{ChecksumState, Packet, SlicePacket};
 use switchyard_core::core::scheduler::Scheduler;
 use switchyard_core::core::tuple::{Address as _, Endpoint, Ipv4Address, Protocol};
@@ -90,7 +91,9 @@ fn connections(config: &Config) -> Table {
         let service = &config.services[&(protocol, vip(port).any())];
         let connection = Connection {
             protocol,
+            template: false,
             state,
+            method: Method::Nat,
             client: endpoint("198.51.100.9", client),
             service: vip(port),
             destination: {

@@ -66,5 +66,5 @@ fn connection_states() {
     }
     seen.pop(); // "affinity" is no state of a connection.
     assert!(seen.iter().all(|seen| *seen));
-    assert_eq!(ConnectionState::from_value(8), ConnectionState::None);
+    assert_eq!(ConnectionState::from_value(9), ConnectionState::None);
 }

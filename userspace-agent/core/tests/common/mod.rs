@@ -224,11 +224,7 @@ impl Services for Config {
     }
 }
 
-pub fn context<'a>(
-    config: &'a Config,
-    table: &'a Table,
-    now: u32,
-) -> Context<'a, Config, Vec<Bucket>, Chunks> {
+pub fn context<'a>(config: &'a Config, table: &'a Table, now: u32) -> Context<'a, Config, Table> {
     Context {
         services: config,
         connections: table,

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the filter asks of a table of connections.
+//!
+//! The filter knows this trait alone, once for each family: where connections lie, how the
+//! table grows and what it is made of is none of its business.
+
+use super::connection::Connection;
+use super::connection_state::ConnectionState;
+use super::method::Method;
+use super::tuple::{
+    Address,
+    Direction,
+    Endpoint,
+    Ipv4Address,
+    Protocol, //
+};
+
+/// Which use of which slot: what a connection is known by after it was found.
+///
+/// To be used up before memory may be given back: in the kernel, in the same RCU read-side
+/// section in which it was had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handle {
+    /// The slot's index.
+    pub index: u32,
+    /// The slot's sequence number during this use.
+    pub sequence: u32,
+}
+
+/// A connection that was found: how to get back to it, and a copy of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<A: Address = Ipv4Address> {
+    /// How to get back to it.
+    pub handle: Handle,
+    /// What it was when it was found.
+    pub connection: Connection<A>,
+}
+
+/// As much of a connection as one of its packets needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Hit<A: Address = Ipv4Address> {
+    /// How to get back to the connection.
+    pub handle: Handle,
+    /// How far it has got.
+    pub state: ConnectionState,
+    /// How its packets get to the destination.
+    pub method: Method,
+    /// What takes the place of the end that was looked up with the client: the destination for
+    /// the service, the service for the destination. All zero for the former unless the method
+    /// is [`Method::Nat`].
+    pub instead: Endpoint<A>,
+    /// The caller's number for the service.
+    pub service_id: u32,
+    /// The caller's number for the destination.
+    pub destination_id: u32,
+}
+
+/// What became of a connection that was to be inserted.
+#[derive(Clone, Copy, Debug)]
+pub enum Insertion<A: Address = Ipv4Address> {
+    /// It is in the table.
+    Made(Handle),
+    /// Another CPU was faster: the same client has a connection to the same service.
+    Exists(Found<A>),
+    /// The same client has a connection to another service on the same destination, so that
+    /// the replies to both could not be told apart. Only for [`Method::Nat`].
+    Clash(Found<A>),
+    /// The limit is reached, there is no free slot yet, or no room near its bucket.
+    Full,
+}
+
+/// A table of connections of one family.
+///
+/// In the kernel, bottom halves are off while any of this is called. Nothing allocates or waits
+/// but for the lock of a bucket, and that only in [`Self::insert`] and [`Self::remove`].
+pub trait Connections<A: Address> {
+    /// Finds the connection that a packet of this direction belongs to.
+    ///
+    /// `client` is the packet's source (forward) or destination (reply), and `other` the
+    /// opposite: the service or the destination. Templates are never found, and those whose
+    /// method is not [`Method::Nat`] are found by [`Direction::Forward`] only.
+    fn hit(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+    ) -> Option<Hit<A>>;
+
+    /// The same, with all that is known of the connection.
+    fn lookup(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+    ) -> Option<Found<A>>;
+
+    /// Finds the template ([`Connection::template`]) of a client's prefix and a service.
+    fn template(
+        &self,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        service: Endpoint<A>,
+    ) -> Option<Found<A>>;
+
+    /// Puts a connection or a template into the table, unless it is there.
+    fn insert(&self, connection: &Connection<A>) -> Insertion<A>;
+
+    /// Notes a packet of a connection: when it came, and what it does to the state that was
+    /// `seen` when the connection was found.
+    ///
+    /// Writes to shared memory only if the clock has moved or the state changes. `next` may be
+    /// called again with a newer state, if another CPU was faster.
+    fn touch(
+        &self,
+        handle: Handle,
+        seen: ConnectionState,
+        now: u32,
+        next: impl Fn(ConnectionState) -> ConnectionState,
+    );
+
+    /// Takes a connection out and returns what it was; `None` if it is gone already.
+    fn remove(&self, handle: Handle) -> Option<Connection<A>>;
+
+    /// How many connections of this table are half open
+    /// ([`ConnectionState::is_half_open`]).
+    fn half_open(&self) -> u32;
+}
