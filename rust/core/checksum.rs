@@ -34,6 +34,19 @@ pub const fn pseudo_header(source: u32, destination: u32, protocol: u8, length: 
     source as u64 + destination as u64 + protocol as u64 + length as u64
 }
 
+/// The unfolded sum of a 128-bit field.
+#[inline(always)]
+pub const fn words(long: u128) -> u64 {
+    // 32 bits at a time: fold() adds their halves.
+    let [a, b, c, d] = [
+        (long >> 96) as u32,
+        (long >> 64) as u32,
+        (long >> 32) as u32,
+        long as u32,
+    ];
+    a as u64 + b as u64 + c as u64 + d as u64
+}
+
 /// What a change of some fields does to every checksum that covers them.
 ///
 /// Collected once and applied to the IP and the transport checksum alike. The sum is
@@ -56,6 +69,18 @@ impl Difference {
     #[inline(always)]
     pub const fn double_word(self, old: u32, new: u32) -> Self {
         Self(self.0.wrapping_add((!old) as u64 + new as u64))
+    }
+
+    /// Adds the change of a 128-bit field that is aligned to 16 bits.
+    #[inline(always)]
+    pub const fn long(self, old: u128, new: u128) -> Self {
+        Self(self.0.wrapping_add(words(!old)).wrapping_add(words(new)))
+    }
+
+    /// Adds another change.
+    #[inline(always)]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0.wrapping_add(other.0))
     }
 
     /// The checksum after the change: equation 3 of RFC 1624.
