@@ -12,11 +12,11 @@ use crate::{
     core::connection_table::Fate,
     net::{
         bh::BottomHalf,
+        clock::coarse_milliseconds, //
         kthread::{
             Current,
             Run, //
         },
-        clock::coarse_milliseconds, //
     },
     switch::Switch, //
 };

@@ -42,6 +42,11 @@ pub trait Packet {
     /// Cuts the packet's end off so that `len` bytes stay; false if that failed.
     fn trim(&mut self, len: usize) -> bool;
 
+    /// Puts headers before the packet, which make it another one that is complete as it stands, with
+    /// all its checksums: no segmentation or other offload is left to be done. False if that
+    /// failed.
+    fn prepend(&mut self, headers: &[u8]) -> bool;
+
     /// Makes the packet consist of `bytes`, which are no longer than it was.
     ///
     /// They are complete: the checksum state becomes [`ChecksumState::Full`], and no
@@ -53,6 +58,8 @@ pub trait Packet {
 #[derive(Debug)]
 pub struct SlicePacket<'a> {
     bytes: &'a mut [u8],
+    /// Where the packet begins: what is before it is room for headers.
+    start: usize,
     len: usize,
     state: ChecksumState,
 }
@@ -60,13 +67,39 @@ pub struct SlicePacket<'a> {
 impl<'a> SlicePacket<'a> {
     /// A packet of all of `bytes`.
     pub fn new(bytes: &'a mut [u8], state: ChecksumState) -> Self {
-        let len = bytes.len();
-        Self { bytes, len, state }
+        Self::with_room(bytes, 0, state)
+    }
+
+    /// A packet of `bytes` but the first `room`, which headers may be put into.
+    pub fn with_room(bytes: &'a mut [u8], room: usize, state: ChecksumState) -> Self {
+        let start = room.min(bytes.len());
+        let len = bytes.len().wrapping_sub(start);
+        Self {
+            bytes,
+            start,
+            len,
+            state,
+        }
+    }
+
+    /// Puts bytes before the packet; false without room for them.
+    fn push(&mut self, headers: &[u8]) -> bool {
+        let Some(start) = self.start.checked_sub(headers.len()) else {
+            return false;
+        };
+        let Some(place) = self.bytes.get_mut(start..self.start) else {
+            return false;
+        };
+        place.copy_from_slice(headers);
+        self.start = start;
+        self.len = self.len.wrapping_add(headers.len());
+        true
     }
 
     /// The packet's bytes as they are now.
     pub fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        let rest = self.bytes.get(self.start..).unwrap_or_default();
+        rest.get(..self.len).unwrap_or_default()
     }
 }
 
@@ -80,7 +113,8 @@ impl Packet for SlicePacket<'_> {
     }
 
     fn head(&mut self, len: usize) -> Option<&mut [u8]> {
-        self.bytes.get_mut(..self.len)?.get_mut(..len)
+        let rest = self.bytes.get_mut(self.start..)?;
+        rest.get_mut(..self.len)?.get_mut(..len)
     }
 
     fn checksum_state(&self) -> ChecksumState {
@@ -93,6 +127,14 @@ impl Packet for SlicePacket<'_> {
             self.len = len;
         }
         fits
+    }
+
+    fn prepend(&mut self, headers: &[u8]) -> bool {
+        let done = self.push(headers);
+        if done {
+            self.state = ChecksumState::Full;
+        }
+        done
     }
 
     fn replace(&mut self, bytes: &[u8]) -> bool {

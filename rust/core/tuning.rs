@@ -108,9 +108,8 @@ impl Tuning {
 
     /// How long connections are remembered.
     pub fn timeouts(&self) -> Timeouts {
-        let of = |state: ConnectionState| {
-            self.timeout_of(state.netlink()).unwrap_or(LONGEST_TIMEOUT)
-        };
+        let of =
+            |state: ConnectionState| self.timeout_of(state.netlink()).unwrap_or(LONGEST_TIMEOUT);
         Timeouts {
             syn_received: of(ConnectionState::SynReceived),
             established: of(ConnectionState::Established),

@@ -24,13 +24,13 @@ use super::context::{
     Services,
     Tables, //
 };
-use super::network::Network;
 use super::segment::Segment;
+use super::version::Version;
 
 impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
     /// Chooses the destination of a new connection: the client's, if the service keeps clients
     /// together and that one is still there, else as the scheduler does.
-    pub(super) fn choose<A: Network>(
+    pub(super) fn choose<A: Version>(
         &self,
         segment: &Segment<A>,
         service: &'a C::Service,
@@ -61,8 +61,9 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
             timeout: options.affinity,
             last_seen: self.now,
         };
-        let known = self.connections()
-            .template(template.protocol, template.client, template.service);
+        let known =
+            self.connections()
+                .template(template.protocol, template.client, template.service);
         if let Some(found) = known {
             let destination = self
                 .services
@@ -70,7 +71,9 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
                 .filter(|destination| destination.is_there());
             if destination.is_some() && found.connection.service_id == template.service_id {
                 self.connections()
-                    .touch(found.handle, found.connection.state, self.now, |state| state);
+                    .touch(found.handle, found.connection.state, self.now, |state| {
+                        state
+                    });
                 return destination;
             }
             self.connections().remove(found.handle);

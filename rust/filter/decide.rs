@@ -24,7 +24,7 @@ use super::context::{
     Services,
     Tables, //
 };
-use super::network::Network;
+use super::report::Report;
 use super::segment::{
     Kind,
     Reading,
@@ -32,9 +32,9 @@ use super::segment::{
 };
 use super::verdict::{
     Forward,
-    Report,
     Verdict, //
 };
+use super::version::Version;
 
 /// A verdict by a configuration of this type.
 pub(super) type VerdictOf<'a, A, C> = Verdict<'a, A, <C as Services>::Destination>;
@@ -49,7 +49,7 @@ pub fn decide<'a, A, P, C, T4, T6>(
     packet: &mut P,
 ) -> VerdictOf<'a, A, C>
 where
-    A: Network,
+    A: Version,
     P: Packet,
     C: Services,
     Context<'a, C, T4, T6>: Tables<A>,
@@ -68,7 +68,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
     /// all.
     #[cold]
     #[inline(never)]
-    fn long<A: Network, P: Packet>(&self, packet: &mut P) -> VerdictOf<'a, A, C>
+    fn long<A: Version, P: Packet>(&self, packet: &mut P) -> VerdictOf<'a, A, C>
     where
         Self: Tables<A>,
     {
@@ -81,7 +81,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
 
     /// What becomes of a whole packet with sound headers.
     #[inline(always)]
-    fn whole<A: Network, P: Packet>(
+    fn whole<A: Version, P: Packet>(
         &self,
         packet: &mut P,
         segment: &Segment<A>,
@@ -100,7 +100,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
 
     /// The connection that a packet belongs to if it goes this way.
     #[inline(always)]
-    pub(super) fn find<A: Network>(
+    pub(super) fn find<A: Version>(
         &self,
         direction: Direction,
         segment: &Segment<A>,
@@ -119,7 +119,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
     /// What becomes of a packet that is not a whole one with sound headers.
     #[cold]
     #[inline(never)]
-    fn unusual<A: Network, P: Packet>(
+    fn unusual<A: Version, P: Packet>(
         &self,
         packet: &mut P,
         reading: &Reading<A>,
@@ -150,16 +150,13 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
                     if_ours(DropReason::Fragment)
                 }
             }
-            Kind::Icmp => {
-                let _ = packet;
-                Verdict::Pass
-            }
+            Kind::Icmp => self.icmp(packet, segment),
         }
     }
 
     /// Sends on a packet of a known connection, or has it choose again.
     #[inline(always)]
-    pub(super) fn forward<A: Network, P: Packet>(
+    pub(super) fn forward<A: Version, P: Packet>(
         &self,
         packet: &mut P,
         segment: &Segment<A>,

@@ -11,8 +11,7 @@ use zerocopy::{
 use crate::core::checksum::{
     fold,
     pseudo_header,
-    sum,
-    Difference, //
+    sum, //
 };
 use crate::core::ipv4::{
     self,
@@ -25,13 +24,11 @@ use crate::core::tcp::{
     Tcp, //
 };
 use crate::core::tuple::{
-    Direction,
     Endpoint,
     Ipv4Address,
     Protocol, //
 };
 
-use super::network::Network;
 use super::reset;
 use super::segment::{
     Kind,
@@ -39,7 +36,7 @@ use super::segment::{
     Segment, //
 };
 use super::transport;
-use super::verdict::Report;
+use super::version::Version;
 
 /// IP protocol number of ICMP.
 const ICMP: u8 = 1;
@@ -81,10 +78,7 @@ fn parse(bytes: &[u8], len: usize, header_length: usize) -> Reading<Ipv4Address>
         .unwrap_or_default();
     let payload = ip.total_length.wrapping_sub(header_length);
     let (kind, ports) = match ip.fragment {
-        Fragment::Whole => (
-            Kind::Whole,
-            transport::whole(protocol, transport, payload),
-        ),
+        Fragment::Whole => (Kind::Whole, transport::whole(protocol, transport, payload)),
         Fragment::First => (Kind::FirstFragment, transport::first(protocol, transport)),
         Fragment::Later => (Kind::LaterFragment, Some(transport::Ports::default())),
     };
@@ -104,9 +98,7 @@ fn parse(bytes: &[u8], len: usize, header_length: usize) -> Reading<Ipv4Address>
     }
 }
 
-impl Network for Ipv4Address {
-    const HEADER_LENGTH: usize = ipv4::HEADER_LENGTH;
-
+impl Version for Ipv4Address {
     #[inline(always)]
     fn read_usual<P: Packet>(packet: &mut P) -> Option<Reading<Self>> {
         let len = packet.len();
@@ -133,48 +125,11 @@ impl Network for Ipv4Address {
         }
     }
 
-    #[inline(always)]
-    fn exchange(
-        header: &mut [u8],
-        segment: &Segment<Self>,
-        direction: Direction,
-        to: Self,
-    ) -> Option<Difference> {
-        let (ip, _) = ipv4::Header::mut_from_prefix(header).ok()?;
-        let (from, address) = match direction {
-            Direction::Forward => (segment.destination.address, &mut ip.destination),
-            Direction::Reply => (segment.source.address, &mut ip.source),
-        };
-        let difference = Difference::NONE.double_word(from.bits(), to.bits());
-        address.set(to.bits());
-        ip.ttl = segment.ttl.wrapping_sub(1);
-        // The time to live is the upper half of its word.
-        let all = difference.word(u16::from(segment.ttl) << 8, u16::from(ip.ttl) << 8);
-        ip.checksum.set(all.apply(ip.checksum.get()));
-        Some(difference)
-    }
-
-    #[inline(always)]
-    fn hop(header: &mut [u8], segment: &Segment<Self>) -> bool {
-        let Ok((ip, _)) = ipv4::Header::mut_from_prefix(header) else {
-            return false;
-        };
-        ip.ttl = segment.ttl.wrapping_sub(1);
-        let difference =
-            Difference::NONE.word(u16::from(segment.ttl) << 8, u16::from(ip.ttl) << 8);
-        ip.checksum.set(difference.apply(ip.checksum.get()));
-        true
-    }
-
     fn may_be_fragmented<P: Packet>(packet: &mut P) -> bool {
         packet
             .peek(ipv4::HEADER_LENGTH)
             .and_then(|bytes| ipv4::Header::ref_from_prefix(bytes).ok())
             .is_some_and(|(header, _)| header.fragment.get() & ipv4::DONT_FRAGMENT == 0)
-    }
-
-    fn report<P: Packet>(_packet: &mut P, _report: Report, _source: Option<Self>) -> bool {
-        false
     }
 
     fn reset(segment: &Segment<Self>, tcp: &Tcp) -> reset::Reset {

@@ -4,13 +4,11 @@
 
 use zerocopy::{
     network_endian::{U128, U16, U32},
-    FromBytes,
     IntoBytes, //
 };
 
 use crate::core::checksum::{
-    sum,
-    Difference, //
+    sum, //
 };
 use crate::core::fragment::Fragment;
 use crate::core::ipv6::{
@@ -24,13 +22,11 @@ use crate::core::tcp::{
     Tcp, //
 };
 use crate::core::tuple::{
-    Direction,
     Endpoint,
     Ipv6Address,
     Protocol, //
 };
 
-use super::network::Network;
 use super::reset;
 use super::segment::{
     Kind,
@@ -38,7 +34,7 @@ use super::segment::{
     Segment, //
 };
 use super::transport;
-use super::verdict::Report;
+use super::version::Version;
 
 /// IP protocol number of ICMPv6.
 const ICMPV6: u8 = 58;
@@ -94,9 +90,7 @@ fn reading(ip: &Ipv6, bytes: &[u8]) -> Reading<Ipv6Address> {
     }
 }
 
-impl Network for Ipv6Address {
-    const HEADER_LENGTH: usize = ipv6::HEADER_LENGTH;
-
+impl Version for Ipv6Address {
     #[inline(always)]
     fn read_usual<P: Packet>(packet: &mut P) -> Option<Reading<Self>> {
         let len = packet.len();
@@ -145,51 +139,8 @@ impl Network for Ipv6Address {
         Reading::nothing(Kind::BadIp)
     }
 
-    #[inline(always)]
-    fn exchange(
-        header: &mut [u8],
-        segment: &Segment<Self>,
-        direction: Direction,
-        to: Self,
-    ) -> Option<Difference> {
-        let (ip, _) = ipv6::Header::mut_from_prefix(header).ok()?;
-        let (from, address) = match direction {
-            Direction::Forward => (segment.destination.address, &mut ip.destination),
-            Direction::Reply => (segment.source.address, &mut ip.source),
-        };
-        let words = |address: Self| {
-            let bits = address.bits();
-            [
-                (bits >> 96) as u32,
-                (bits >> 64) as u32,
-                (bits >> 32) as u32,
-                bits as u32,
-            ]
-        };
-        let mut difference = Difference::NONE;
-        for (old, new) in words(from).into_iter().zip(words(to)) {
-            difference = difference.double_word(old, new);
-        }
-        address.set(to.bits());
-        ip.hop_limit = segment.ttl.wrapping_sub(1);
-        Some(difference)
-    }
-
-    #[inline(always)]
-    fn hop(header: &mut [u8], segment: &Segment<Self>) -> bool {
-        let Ok((ip, _)) = ipv6::Header::mut_from_prefix(header) else {
-            return false;
-        };
-        ip.hop_limit = segment.ttl.wrapping_sub(1);
-        true
-    }
-
     fn may_be_fragmented<P: Packet>(packet: &mut P) -> bool {
         let _ = packet;
-        false
-    }
-
-    fn report<P: Packet>(_packet: &mut P, _report: Report, _source: Option<Self>) -> bool {
         false
     }
 

@@ -13,16 +13,17 @@
 mod affinity;
 pub mod context;
 pub mod decide;
+mod icmp;
 mod ipv4;
 mod ipv6;
-pub mod network;
 mod open;
+mod report;
 pub mod reset;
-pub mod rewrite;
 pub mod segment;
 mod stateless;
 pub mod transport;
 pub mod verdict;
+pub mod version;
 
 pub use self::context::{
     Context,
@@ -33,9 +34,9 @@ pub use self::context::{
     Tables, //
 };
 pub use self::decide::decide;
-pub use self::network::Network;
+pub use self::report::Report;
 pub use self::verdict::{
     Forward,
-    Report,
     Verdict, //
 };
+pub use self::version::Version;

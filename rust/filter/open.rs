@@ -30,13 +30,13 @@ use super::context::{
     Tables, //
 };
 use super::decide::VerdictOf;
-use super::network::Network;
+use super::report::Report;
 use super::segment::Segment;
 use super::verdict::{
     Forward,
-    Report,
     Verdict, //
 };
+use super::version::Version;
 
 /// How often a destination is chosen anew when the client has a connection to the chosen one
 /// through another service, so that the replies to both would look the same.
@@ -49,7 +49,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
     /// What becomes of a packet of no known connection: it may open one, in the place of the
     /// `former` one, which is at its end or has lost its destination.
     #[inline(never)]
-    pub(super) fn unknown<A: Network, P: Packet>(
+    pub(super) fn unknown<A: Version, P: Packet>(
         &self,
         packet: &mut P,
         segment: &Segment<A>,
@@ -103,7 +103,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
     }
 
     /// Takes a connection out and tells the accounts of it.
-    fn remove<A: Network>(&self, handle: Handle)
+    fn remove<A: Version>(&self, handle: Handle)
     where
         Self: Tables<A>,
     {
@@ -113,7 +113,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
     }
 
     /// Opens a connection and sends the packet on.
-    fn open<A: Network, P: Packet>(
+    fn open<A: Version, P: Packet>(
         &self,
         packet: &mut P,
         segment: &Segment<A>,
@@ -164,7 +164,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
 
     /// Sends on the packet of a connection that another CPU was faster to make.
     #[cold]
-    fn forward_known<A: Network, P: Packet>(
+    fn forward_known<A: Version, P: Packet>(
         &self,
         packet: &mut P,
         segment: &Segment<A>,
@@ -179,7 +179,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
     }
 
     /// The connection that a packet opens to a destination; `None` if the families do not fit.
-    fn connection_to<A: Network>(
+    fn connection_to<A: Version>(
         &self,
         segment: &Segment<A>,
         service: &C::Service,
@@ -205,7 +205,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
 
     /// Inserts a connection; one of another service that is in the way gives way if it is at
     /// its end.
-    fn insert<A: Network>(&self, connection: &Connection<A>) -> Insertion<A>
+    fn insert<A: Version>(&self, connection: &Connection<A>) -> Insertion<A>
     where
         Self: Tables<A>,
     {
@@ -222,7 +222,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
 
     /// What becomes of a packet for which a service has no destination.
     #[cold]
-    fn without_destination<A: Network, P: Packet>(
+    fn without_destination<A: Version, P: Packet>(
         &self,
         packet: &mut P,
         segment: &Segment<A>,
@@ -254,7 +254,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
     /// Answers a TCP segment with a reset, unless it is one itself; anything else ends here.
     #[cold]
     #[inline(never)]
-    pub(super) fn refuse<A: Network, P: Packet>(
+    pub(super) fn refuse<A: Version, P: Packet>(
         &self,
         packet: &mut P,
         segment: &Segment<A>,
@@ -272,7 +272,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
         });
         match answer {
             Some(answer) if packet.replace(answer.as_slice()) => {
-                Verdict::Answer(DropReason::ResetSent)
+                Verdict::Answer(Some(DropReason::ResetSent))
             }
             _ => Verdict::Drop(DropReason::NoMemory),
         }
@@ -280,7 +280,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
 }
 
 /// The hash by which a packet's destination is chosen.
-pub(super) fn hash_of<A: Network>(segment: &Segment<A>) -> u32 {
+pub(super) fn hash_of<A: Version>(segment: &Segment<A>) -> u32 {
     selection_hash(segment.protocol, segment.source, segment.destination)
 }
 
@@ -291,7 +291,7 @@ fn is_local<D: Destination>(destination: Option<&D>) -> bool {
 
 /// What takes the place of the receiver of a packet to a destination; nothing unless addresses
 /// are translated. `None` if the families do not fit.
-pub(super) fn translated<A: Network, D: Destination>(
+pub(super) fn translated<A: Version, D: Destination>(
     segment: &Segment<A>,
     destination: &D,
 ) -> Option<Endpoint<A>> {
@@ -307,7 +307,7 @@ pub(super) fn translated<A: Network, D: Destination>(
 }
 
 /// The first packet to a destination.
-pub(super) fn first<'a, A: Network, S, D>(
+pub(super) fn first<'a, A: Version, S, D>(
     segment: &Segment<A>,
     service: &S,
     destination: &'a D,

@@ -2,6 +2,11 @@
 
 //! What the filter needs to know of a packet's headers, read once.
 
+use crate::core::fragment::Piece;
+use crate::core::sctp::{
+    self,
+    Chunks, //
+};
 use crate::core::tcp::{
     self,
     Flags, //
@@ -10,11 +15,6 @@ use crate::core::tuple::{
     Address,
     Endpoint,
     Protocol, //
-};
-use crate::core::fragment::Piece;
-use crate::core::sctp::{
-    self,
-    Chunks, //
 };
 use crate::core::udp;
 

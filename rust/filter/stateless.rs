@@ -33,24 +33,24 @@ use super::context::{
     Tables, //
 };
 use super::decide::VerdictOf;
-use super::network::Network;
 use super::open::{
     first,
     hash_of,
     translated, //
 };
+use super::report::Report;
 use super::segment::Segment;
 use super::verdict::{
     Forward,
-    Report,
     Verdict, //
 };
+use super::version::Version;
 
 impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
     /// Sends a packet to the destination that its addresses alone choose.
     #[cold]
     #[inline(never)]
-    pub(super) fn stateless<A: Network, P: Packet>(
+    pub(super) fn stateless<A: Version, P: Packet>(
         &self,
         packet: &mut P,
         segment: &Segment<A>,
@@ -69,7 +69,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
     }
 
     /// Sends a packet to a destination and remembers nothing.
-    pub(super) fn unremembered<A: Network>(
+    pub(super) fn unremembered<A: Version>(
         &self,
         segment: &Segment<A>,
         service: &'a C::Service,
@@ -83,7 +83,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
 
     /// What becomes of a packet that is not for a service: it may be the answer to one that nobody
     /// remembers.
-    pub(super) fn unknown_reply<A: Network>(
+    pub(super) fn unknown_reply<A: Version>(
         &self,
         segment: &Segment<A>,
     ) -> Option<VerdictOf<'a, A, C>>
@@ -110,7 +110,12 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
                 let answers = unremembered
                     && (options.one_packet || chosen.is_some_and(|d| d.endpoint() == from));
                 if answers {
-                    found = Some((seen, service.id(), service.timeout(), chosen.map(|d| d.id())));
+                    found = Some((
+                        seen,
+                        service.id(),
+                        service.timeout(),
+                        chosen.map(|d| d.id()),
+                    ));
                 }
                 answers
             });

@@ -7,7 +7,12 @@ use crate::core::method::{
     Encapsulation,
     Method, //
 };
+use crate::core::network::End;
 use crate::core::packet::Packet;
+use crate::core::rewrite::{
+    translate,
+    Transport, //
+};
 use crate::core::tuple::{
     Address,
     Direction,
@@ -15,9 +20,9 @@ use crate::core::tuple::{
     IpAddress, //
 };
 
-use super::network::Network;
-use super::rewrite::translate;
+use super::report::Report;
 use super::segment::Segment;
+use super::version::Version;
 
 /// What is to become of a packet.
 #[derive(Debug)]
@@ -28,34 +33,15 @@ pub enum Verdict<'a, A: Address, D> {
     /// It is to be sent on. Nothing of it has been changed yet: [`Forward::rewrite`] does that,
     /// once it is known that the way out takes a packet of that length.
     Forward(Forward<'a, A, D>),
-    /// It was turned into an answer to where it came from, to be counted for this reason.
-    Answer(DropReason),
-    /// Its sender is to be told that it cannot go on ([`Network::report`]).
+    /// It was turned into an answer to where it came from, to be counted for this reason or, if
+    /// there is none, as sent on.
+    Answer(Option<DropReason>),
+    /// Its sender is to be told that it cannot go on ([`Report::turn`]).
     Report(Report),
-    /// It was turned into a message to this address, to be routed there and counted for this
-    /// reason.
-    Message(IpAddress, DropReason),
+    /// It was turned into a message to this address, to be routed there and counted likewise.
+    Message(IpAddress, Option<DropReason>),
     /// It ends here. Its bytes may have been rearranged, but not changed.
     Drop(DropReason),
-}
-
-/// Why a packet cannot go on, for its sender to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Report {
-    /// The hops it was given are used up.
-    HopLimit,
-    /// It is longer than what the way takes: this many bytes of an IP packet.
-    TooBig(u32),
-}
-
-impl Report {
-    /// What a packet that ends so is counted for.
-    pub const fn reason(self) -> DropReason {
-        match self {
-            Self::HopLimit => DropReason::Ttl,
-            Self::TooBig(_) => DropReason::TooBig,
-        }
-    }
 }
 
 /// A packet to be sent on, and what to count it for.
@@ -93,7 +79,7 @@ impl<A: Address, D> Clone for Forward<'_, A, D> {
 
 impl<A: Address, D> Copy for Forward<'_, A, D> {}
 
-impl<A: Network, D> Forward<'_, A, D> {
+impl<A: Version, D> Forward<'_, A, D> {
     /// Bytes of the IP packet as it came.
     #[inline(always)]
     pub fn length(&self) -> usize {
@@ -119,7 +105,13 @@ impl<A: Network, D> Forward<'_, A, D> {
         let head = packet
             .head(self.segment.head_length())
             .ok_or(DropReason::NoMemory)?;
-        if translate(head, &self.segment, state, self.direction, self.instead) {
+        let transport = Transport {
+            protocol: self.segment.protocol,
+            offset: self.segment.offset,
+            length: self.segment.length.wrapping_sub(self.segment.offset),
+        };
+        let end = End::of(self.direction);
+        if translate(head, transport, state, end, self.instead, 1) {
             Ok(())
         } else {
             Err(DropReason::NoMemory)
@@ -131,16 +123,16 @@ impl<A: Network, D> Forward<'_, A, D> {
     fn rewrite_header<P: Packet>(&self, packet: &mut P) -> Result<(), DropReason> {
         // What stays in this machine or goes inside another packet has not been forwarded by us,
         // as a hop: the tunnel's exit counts it, or nobody has to (RFC 2003, 3.1 counts at entry).
+        let own = self.segment.destination.address;
         let done = match self.method {
-            Method::Local => Some(()),
+            Method::Local => return Ok(()),
             Method::Nat => packet.head(self.segment.offset).and_then(|head| {
-                let to = self.instead.address;
-                A::exchange(head, &self.segment, self.direction, to).map(|_| ())
+                A::exchange(head, End::of(self.direction), self.instead.address, 1)
             }),
             Method::Direct | Method::Tunnel => packet
                 .head(self.segment.offset)
-                .and_then(|head| A::hop(head, &self.segment).then_some(())),
+                .and_then(|head| A::exchange(head, End::Destination, own, 1)),
         };
-        done.ok_or(DropReason::NoMemory)
+        done.map(|_| ()).ok_or(DropReason::NoMemory)
     }
 }

@@ -131,12 +131,7 @@ fn from_in6(raw: &sys::in6_addr) -> IpAddress {
 
 /// The way to an address of this machine's own by the wire (Fig. 7): by another device of ours on
 /// the same network, as if to a neighbour.
-fn by_wire(
-    net: &Namespace,
-    destination: Ipv4Address,
-    avoid: u32,
-    bh: &BottomHalf,
-) -> Option<Hop> {
+fn by_wire(net: &Namespace, destination: Ipv4Address, avoid: u32, bh: &BottomHalf) -> Option<Hop> {
     let key = destination.to_be32();
     // SAFETY: `net` is valid; bottom halves are disabled, which is an RCU section: for the devices
     // of the list and their addresses as well.
@@ -256,7 +251,10 @@ fn hop(
         if resolved {
             sys::neigh_ha_snapshot(link.as_mut_ptr().cast(), entry, device);
         }
-        (resolved, (*device).dev_addr.cast::<[u8; 6]>().read_unaligned())
+        (
+            resolved,
+            (*device).dev_addr.cast::<[u8; 6]>().read_unaligned(),
+        )
     };
     let kind = match family {
         Family::V4 => sys::ETH_P_IP,
@@ -304,12 +302,20 @@ pub(crate) fn is_local_to(
 }
 
 /// An address of `device`'s own that a message about a packet by it may come from.
-pub(crate) fn own_address(device: &NetDevice, to: IpAddress, _bh: &BottomHalf) -> Option<IpAddress> {
+pub(crate) fn own_address(
+    device: &NetDevice,
+    to: IpAddress,
+    _bh: &BottomHalf,
+) -> Option<IpAddress> {
     match to {
         IpAddress::V4(to) => {
             // SAFETY: The device is valid; bottom halves are disabled.
             let found = unsafe {
-                sys::inet_select_addr(device.as_ptr(), to.to_be32(), sys::rt_scope_t_RT_SCOPE_LINK as i32)
+                sys::inet_select_addr(
+                    device.as_ptr(),
+                    to.to_be32(),
+                    sys::rt_scope_t_RT_SCOPE_LINK as i32,
+                )
             };
             (found != 0).then(|| Ipv4Address::from_be32(found).into())
         }

@@ -164,7 +164,14 @@ impl RouteCache {
                 });
             }
         }
-        Self::ask(place, net, destination, avoid, (generation, routes, now), bh)
+        Self::ask(
+            place,
+            net,
+            destination,
+            avoid,
+            (generation, routes, now),
+            bh,
+        )
     }
 
     /// Asks the kernel, and remembers the answer.

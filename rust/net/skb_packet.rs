@@ -2,7 +2,10 @@
 
 //! A socket buffer as the filter's packet.
 
-use ::core::slice;
+use ::core::{
+    ptr,
+    slice, //
+};
 
 use super::skb::SkBuff;
 use crate::{
@@ -69,6 +72,33 @@ impl Packet for SkBuff {
         };
         // SAFETY: The buffer is ours.
         unsafe { sys::pskb_trim_rcsum(self.as_ptr(), len) == 0 }
+    }
+
+    fn prepend(&mut self, headers: &[u8]) -> bool {
+        let Ok(len) = u32::try_from(headers.len()) else {
+            return false;
+        };
+        // SAFETY: The buffer is ours and has the link-layer header that it came with; afterwards
+        // there is room of our own for `headers` and for that.
+        unsafe {
+            let link = sys::skb_mac_header(self.as_ptr())
+                .cast::<[u8; sys::ETH_HLEN as usize]>()
+                .read_unaligned();
+            if sys::skb_cow_head(self.as_ptr(), len.wrapping_add(sys::ETH_HLEN)) != 0 {
+                return false;
+            }
+            let to = sys::skb_push(self.as_ptr(), len).cast::<u8>();
+            ptr::copy_nonoverlapping(headers.as_ptr(), to, headers.len());
+            sys::skb_reset_network_header(self.as_ptr());
+            // Whoever sends it back wants to know from where it came.
+            let before = to.sub(link.len());
+            before
+                .cast::<[u8; sys::ETH_HLEN as usize]>()
+                .write_unaligned(link);
+            sys::skb_set_mac_header(self.as_ptr(), -(sys::ETH_HLEN as i32));
+            sys::yard_skb_forget_offloads(self.as_ptr());
+        }
+        true
     }
 
     fn replace(&mut self, bytes: &[u8]) -> bool {

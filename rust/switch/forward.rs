@@ -15,8 +15,8 @@ use crate::{
     },
     filter::{
         self,
-        Network,
         Report, //
+        Version,
     },
     net::{
         bh::BottomHalf,
@@ -33,7 +33,7 @@ pub(super) type Forward<'a, A> = filter::Forward<'a, A, Destination>;
 impl Switch {
     /// Rewrites a packet and sends it on.
     #[inline(always)]
-    pub(super) fn forward<A: Network>(
+    pub(super) fn forward<A: Version>(
         &self,
         mut packet: SkBuff,
         forward: &Forward<'_, A>,
@@ -86,7 +86,7 @@ impl Switch {
 
     /// Sends a packet as it is, or inside another one, to a destination.
     #[inline(never)]
-    fn forward_whole<A: Network>(
+    fn forward_whole<A: Version>(
         &self,
         mut packet: SkBuff,
         forward: &Forward<'_, A>,
@@ -114,7 +114,7 @@ impl Switch {
     /// it is sent in fragments if its sender allows that, else the sender is told.
     #[cold]
     #[inline(never)]
-    fn too_big<A: Network>(
+    fn too_big<A: Version>(
         &self,
         mut packet: SkBuff,
         forward: &Forward<'_, A>,
@@ -136,21 +136,23 @@ impl Switch {
 
     /// Tells a packet's sender that it cannot go on, and counts it.
     #[cold]
-    pub(super) fn report<A: Network>(&self, packet: SkBuff, report: Report, bh: &BottomHalf) {
+    pub(super) fn report<A: Version>(&self, packet: SkBuff, report: Report, bh: &BottomHalf) {
         self.tell::<A>(packet, report, bh);
         self.count_drop(report.reason());
     }
 
     /// Tells a packet's sender that it cannot go on, as often as that is reasonable.
-    fn tell<A: Network>(&self, mut packet: SkBuff, report: Report, bh: &BottomHalf) {
+    fn tell<A: Version>(&self, mut packet: SkBuff, report: Report, bh: &BottomHalf) {
         if !self.reports.take(clock::coarse_milliseconds()) {
             return packet.discard(report.reason());
         }
-        let source = packet
-            .destination_address()
-            .and_then(|to| route::own_address(packet.device(bh), to, bh))
-            .and_then(A::from_ip);
-        if A::report(&mut packet, report, source) {
+        // Our own address on the sender's side; without one, the receiver seems to say it.
+        let source = packet.destination_address().and_then(|to| {
+            let own = route::own_address(packet.device(bh), to, bh).and_then(A::from_ip);
+            own.or(A::from_ip(to))
+        });
+        let turned = source.is_some_and(|source| report.turn(&mut packet, source));
+        if turned {
             // What could not be sent is not missed.
             let _ = packet.send_back(bh);
         } else {
@@ -164,19 +166,19 @@ impl Switch {
         &self,
         packet: SkBuff,
         to: IpAddress,
-        reason: DropReason,
+        reason: Option<DropReason>,
         bh: &BottomHalf,
     ) {
         let result = match self.hop(&packet, to, bh) {
             Ok(hop) => packet.send(&hop, bh),
             Err(reason) => fail(packet, reason),
         };
-        self.count_drop(result.err().unwrap_or(reason));
+        self.count_sent(result, reason);
     }
 
     /// Counts a forwarded packet for its service and destination, if these still are.
     #[inline(always)]
-    fn count<A: Network>(&self, forward: &Forward<'_, A>, length: usize, bh: &BottomHalf) {
+    fn count<A: Version>(&self, forward: &Forward<'_, A>, length: usize, bh: &BottomHalf) {
         let bytes = length as u64;
         let Some(destination) = forward.destination else {
             return;

@@ -20,9 +20,9 @@ use crate::{
     filter::{
         decide,
         Context,
-        Network,
         Tables,
         Verdict, //
+        Version,
     },
     net::{
         bh::BottomHalf,
@@ -52,7 +52,7 @@ impl Switch {
     }
 
     #[inline(always)]
-    fn receive_as<A: Network>(&self, mut packet: SkBuff, polled: bool, bh: &BottomHalf) -> Outcome
+    fn receive_as<A: Version>(&self, mut packet: SkBuff, polled: bool, bh: &BottomHalf) -> Outcome
     where
         for<'a> KernelContext<'a>: Tables<A>,
     {
@@ -89,10 +89,19 @@ impl Switch {
 
     /// Sends back what a packet was turned into.
     #[cold]
-    pub(super) fn answer(&self, packet: SkBuff, reason: DropReason, bh: &BottomHalf) {
-        match packet.send_back(bh) {
-            Ok(()) => self.count_drop(reason),
-            Err(reason) => self.count_drop(reason),
+    pub(super) fn answer(&self, packet: SkBuff, reason: Option<DropReason>, bh: &BottomHalf) {
+        self.count_sent(packet.send_back(bh), reason);
+    }
+
+    /// Counts a message that was sent or not: for `reason`, if there is one, else as sent on.
+    pub(super) fn count_sent(&self, result: Result<(), DropReason>, reason: Option<DropReason>) {
+        match (result, reason) {
+            (Err(reason), _) | (Ok(()), Some(reason)) => self.count_drop(reason),
+            (Ok(()), None) => {
+                if let Some(counters) = self.counters.this() {
+                    counters.forwarded.add(1);
+                }
+            }
         }
     }
 }

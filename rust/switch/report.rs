@@ -41,7 +41,11 @@ impl Switch {
         let now = coarse_milliseconds();
         let timeouts = self.tuning.timeouts();
         self.connections.walk(cursor, &mut |connection| {
-            f(connection, connection.idle(now), connection.expires(now, &timeouts))
+            f(
+                connection,
+                connection.idle(now),
+                connection.expires(now, &timeouts),
+            )
         });
     }
 

@@ -28,11 +28,7 @@ impl Services for View<'_> {
     type Service = <Snapshot as Services>::Service;
 
     #[inline]
-    fn service(
-        &self,
-        protocol: Protocol,
-        endpoint: Endpoint<IpAddress>,
-    ) -> Option<&Self::Service> {
+    fn service(&self, protocol: Protocol, endpoint: Endpoint<IpAddress>) -> Option<&Self::Service> {
         Services::service(self.snapshot, protocol, endpoint)
     }
 

@@ -7,10 +7,12 @@
 use proptest::prelude::*;
 use switchyard_core::core::checksum::{fold, pseudo_header, sum, update_transport, Difference};
 use switchyard_core::core::ipv4::{self, Ipv4};
+use switchyard_core::core::network::End;
 use switchyard_core::core::packet::{ChecksumState, Packet, SlicePacket};
+use switchyard_core::core::rewrite::{translate, Transport};
 use switchyard_core::core::tuple::{Direction, Endpoint, Ipv4Address};
-use switchyard_core::filter::rewrite::translate;
 use switchyard_core::filter::segment::{Kind, Reading};
+use switchyard_core::filter::Version as _;
 
 /// The checksum as RFC 1071 words it, one word at a time.
 fn plain(bytes: &[u8]) -> u16 {
@@ -152,12 +154,17 @@ proptest! {
         }
         let state = if partial { ChecksumState::Partial } else { ChecksumState::Full };
         let mut packet = SlicePacket::new(&mut bytes, state);
-        let Reading { kind, segment } = Reading::of(&mut packet);
+        let Reading { kind, segment, .. } = Ipv4Address::read(&mut packet);
         prop_assert_eq!(kind, Kind::Whole);
         prop_assert_eq!((segment.source, segment.destination), (from, to));
         let direction = if reply { Direction::Reply } else { Direction::Forward };
+        let transport = Transport {
+            protocol: segment.protocol,
+            offset: segment.offset,
+            length: segment.length - segment.offset,
+        };
         let head = packet.head(segment.head_length()).expect("whole");
-        prop_assert!(translate(head, &segment, state, direction, other));
+        prop_assert!(translate(head, transport, state, End::of(direction), other, 1));
         prop_assert_eq!(packet.as_slice(), expected.as_slice());
         prop_assert!(ip(packet.as_slice()).is_ok());
     }

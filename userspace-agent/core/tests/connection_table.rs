@@ -216,7 +216,12 @@ fn a_crowded_home() {
 fn sizes() {
     let new = |count: usize| {
         let buckets: Vec<_> = (0..count).map(|_| Bucket::new()).collect();
-        ConnectionTable::new(buckets, common::Chunks::new(1, 1), Seed([0, 0])).is_some()
+        ConnectionTable::new(
+            buckets,
+            common::Chunks::<Ipv4Address>::new(1, 1),
+            Seed([0, 0]),
+        )
+        .is_some()
     };
     assert!(new(16) && new(1024));
     assert!(!new(0) && !new(8) && !new(24));

@@ -8,7 +8,7 @@ mod common;
 
 use std::collections::HashMap;
 
-use common::{context, endpoint, table, Config, Random, Table};
+use common::{context, endpoint, filter, table, Config, Forward, Random, Table, Verdict};
 use switchyard_core::core::checksum::{fold, pseudo_header, sum};
 use switchyard_core::core::connection_state::ConnectionState as State;
 use switchyard_core::core::connection_table::Fate;
@@ -20,9 +20,9 @@ use switchyard_core::core::scheduler::Scheduler;
 use switchyard_core::core::tcp::{Flags, Tcp};
 use switchyard_core::core::tcp_state;
 use switchyard_core::core::timeouts::Timeouts;
-use switchyard_core::core::tuple::{Direction, Endpoint, Protocol};
+use switchyard_core::core::tuple::{Direction, Endpoint, Ipv4Address, Protocol};
 use switchyard_core::filter::segment::{Kind, Reading};
-use switchyard_core::filter::{filter, Forward, Verdict};
+use switchyard_core::filter::Version as _;
 
 const ACK: Flags = Flags::ACK;
 const SYN: Flags = Flags::SYN;
@@ -108,13 +108,13 @@ impl Switch {
         let mut bytes = packet(protocol, from, to, flags);
         let context = context(&self.config, &self.table, self.now);
         let mut packet = SlicePacket::new(&mut bytes, ChecksumState::Full);
-        let verdict = filter(&context, &mut packet);
+        let verdict = filter::<Ipv4Address, _, _, _>(&context, &mut packet);
         assert_eq!(fold(covered(packet.as_slice())), 0xffff, "{verdict:?}");
-        let Reading { kind, segment } = Reading::of(&mut packet);
+        let Reading { kind, segment, .. } = Ipv4Address::read(&mut packet);
         assert_eq!(kind, Kind::Whole);
         if let Verdict::Forward(forward) = verdict {
             assert_eq!(segment.ttl, 63);
-            assert_eq!(forward.next, segment.destination.address);
+            assert_eq!(forward.next, segment.destination.address.into());
             assert_eq!(forward.length, packet.as_slice().len());
         }
         (verdict, segment.source, segment.destination)
@@ -232,7 +232,7 @@ fn a_life() {
     assert_eq!(switch.active(11), 0);
     assert!(matches!(
         switch.send(Protocol::Tcp, me, vip, ACK).0,
-        Verdict::Reply(_)
+        Verdict::Answer(Some(DropReason::ResetSent))
     ));
 }
 
@@ -300,13 +300,13 @@ fn without_the_service() {
     switch.forwarded(client(1), web(), ACK);
     assert!(matches!(
         switch.send(Protocol::Tcp, client(2), web(), SYN).0,
-        Verdict::Reply(_)
+        Verdict::Answer(Some(DropReason::ResetSent))
     ));
     // A port in use again cannot be served; the old connection stays what it was.
     switch.forwarded(client(1), web(), FIN | ACK);
     assert!(matches!(
         switch.send(Protocol::Tcp, client(1), web(), SYN).0,
-        Verdict::Reply(_)
+        Verdict::Answer(Some(DropReason::ResetSent))
     ));
     assert_eq!(switch.state(client(1), web()), Some(State::FinClient));
 }
@@ -353,7 +353,7 @@ fn two_services_share_destinations() {
         .add(Protocol::Tcp, third, Scheduler::Maglev, &[(real(1), 1)], 30);
     assert!(matches!(
         switch.send(Protocol::Tcp, me, third, SYN).0,
-        Verdict::Reply(_)
+        Verdict::Answer(Some(DropReason::ResetSent))
     ));
     assert_eq!(switch.active(30), 0);
     // ... until the connection in the way ends.
@@ -377,8 +377,8 @@ fn resets() {
         let table = table(16, 4);
         let mut bytes = packet(Protocol::Tcp, client(1), web(), flags);
         let mut packet = SlicePacket::new(&mut bytes, ChecksumState::Partial);
-        let verdict = filter(&context(&config, &table, 0), &mut packet);
-        assert_eq!(verdict, Verdict::Reply(client(1).address));
+        let verdict = filter::<Ipv4Address, _, _, _>(&context(&config, &table, 0), &mut packet);
+        assert_eq!(verdict, Verdict::Answer(Some(DropReason::ResetSent)));
         let bytes = packet.as_slice();
         assert_eq!(bytes.len(), 40);
         assert_eq!(fold(covered(bytes)), 0xffff);
@@ -389,7 +389,7 @@ fn resets() {
             (sequence, acknowledgment, answer)
         );
         // A reset is never answered, so two switches cannot keep each other busy.
-        let verdict = filter(&context(&config, &table, 0), &mut packet);
+        let verdict = filter::<Ipv4Address, _, _, _>(&context(&config, &table, 0), &mut packet);
         assert_eq!(verdict, Verdict::Pass);
     }
 }
@@ -489,7 +489,7 @@ fn equals_a_model() {
                     let expected = if flags.has(RST) {
                         Verdict::Drop(DropReason::NoConnection)
                     } else {
-                        Verdict::Reply(client(me).address)
+                        Verdict::Answer(Some(DropReason::ResetSent))
                     };
                     assert_eq!(verdict, expected);
                 }

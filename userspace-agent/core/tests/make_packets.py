@@ -239,7 +239,12 @@ def strangers():
     def passes(name, packet):
         case(name, packet, "pass")
 
-    passes("icmp-to-service-address", raw(IP(src=CLIENT, dst=VIP) / ICMP()))
+    case(
+        "icmp-to-service-address",
+        raw(IP(src=CLIENT, dst=VIP) / ICMP()),
+        f"reply {CLIENT}",
+        raw(IP(src=VIP, dst=CLIENT) / ICMP(type="echo-reply")),
+    )
     passes("other-protocol", raw(IP(src=CLIENT, dst=VIP, proto=47) / b"abc"))
     passes("tcp-elsewhere", raw(IP(src=CLIENT, dst=OTHER) / tcp()))
     passes("tcp-elsewhere-padded", raw(IP(src=CLIENT, dst=OTHER) / tcp()) + bytes(6))

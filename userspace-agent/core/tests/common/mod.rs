@@ -11,27 +11,33 @@ use std::sync::OnceLock;
 use switchyard_core::core::bucket::Bucket;
 use switchyard_core::core::connection::Connection;
 use switchyard_core::core::connection_table::ConnectionTable;
+use switchyard_core::core::drop_reason::DropReason;
 use switchyard_core::core::method::{Encapsulation, Method};
+use switchyard_core::core::packet::Packet;
 use switchyard_core::core::scheduler::Scheduler;
-use switchyard_core::core::slot::{Slot, Slots};
-use switchyard_core::core::tuple::{Endpoint, IpAddress, Ipv4Address, Protocol, Seed};
-use switchyard_core::filter::{Context, Destination, Options, Service, Services};
+use switchyard_core::core::slot::{Slot, Slots, Stored};
+use switchyard_core::core::tuple::{
+    Address, Direction, Endpoint, IpAddress, Ipv4Address, Ipv6Address, Protocol, Seed,
+};
+use switchyard_core::filter::{
+    self, decide, Context, Destination, Options, Report, Service, Services, Tables, Version,
+};
 
 /// Slots in chunks that are added one by one, as the kernel does it.
-pub struct Chunks {
-    chunks: Vec<OnceLock<Box<[Slot]>>>,
+pub struct Chunks<A: Stored = Ipv4Address> {
+    chunks: Vec<OnceLock<Box<[Slot<A>]>>>,
     size: u32,
 }
 
-impl Chunks {
+impl<A: Stored> Chunks<A> {
     pub fn new(chunks: usize, size: u32) -> Self {
         let chunks = (0..chunks).map(|_| OnceLock::new()).collect();
         Self { chunks, size }
     }
 }
 
-impl Slots for Chunks {
-    fn slot(&self, index: u32) -> Option<&Slot> {
+impl<A: Stored> Slots<A> for Chunks<A> {
+    fn slot(&self, index: u32) -> Option<&Slot<A>> {
         let chunk = self.chunks.get((index / self.size) as usize)?.get()?;
         chunk.get((index % self.size) as usize)
     }
@@ -42,6 +48,9 @@ impl Slots for Chunks {
 }
 
 pub type Table = ConnectionTable<Vec<Bucket>, Chunks>;
+
+/// The same for IPv6.
+pub type Table6 = ConnectionTable<Vec<Bucket>, Chunks<Ipv6Address>, Ipv6Address>;
 
 /// A table without slots.
 pub fn empty_table(buckets: usize, chunks: usize, size: u32) -> Table {
@@ -103,6 +112,7 @@ impl Destination for Server {
 /// A service with a filled table.
 pub struct Virtual {
     pub id: u32,
+    pub endpoint: Endpoint<IpAddress>,
     pub timeout: u32,
     pub scheduler: Scheduler,
     pub table: Vec<u16>,
@@ -112,6 +122,10 @@ pub struct Virtual {
 
 impl Service for Virtual {
     type Destination = Server;
+
+    fn endpoint(&self) -> Endpoint<IpAddress> {
+        self.endpoint
+    }
 
     fn options(&self) -> Options {
         Options::default()
@@ -176,6 +190,7 @@ impl Config {
             .collect();
         let service = Virtual {
             id: self.services.len() as u32,
+            endpoint: endpoint.any(),
             timeout: 0,
             scheduler,
             table,
@@ -185,7 +200,7 @@ impl Config {
         self.services.insert((protocol, endpoint.any()), service);
     }
 
-    fn count(&self, connection: &Connection, change: i64) {
+    fn count<A: Address>(&self, connection: &Connection<A>, change: i64) {
         *self
             .active
             .borrow_mut()
@@ -215,20 +230,105 @@ impl Services for Config {
             .any(|(_, endpoint)| endpoint.address == address)
     }
 
-    fn opened(&self, connection: &Connection) {
+    fn behind(
+        &self,
+        protocol: Protocol,
+        endpoint: Endpoint<IpAddress>,
+        f: &mut dyn FnMut(&Virtual) -> bool,
+    ) -> bool {
+        self.services
+            .iter()
+            .filter(|((of, _), service)| {
+                *of == protocol && service.destinations.iter().any(|d| d.endpoint == endpoint)
+            })
+            .any(|(_, service)| f(service))
+    }
+
+    fn is_destination_address(&self, address: IpAddress) -> bool {
+        self.services
+            .values()
+            .flat_map(|service| &service.destinations)
+            .any(|server| server.endpoint.address == address)
+    }
+
+    fn opened<A: Address>(&self, connection: &Connection<A>) {
         self.count(connection, 1);
     }
 
-    fn closed(&self, connection: &Connection) {
+    fn closed<A: Address>(&self, connection: &Connection<A>) {
         self.count(connection, -1);
     }
 }
 
-pub fn context<'a>(config: &'a Config, table: &'a Table, now: u32) -> Context<'a, Config, Table> {
+/// A switch of IPv4 without a limit for half-open connections.
+pub fn context<'a>(
+    config: &'a Config,
+    table: &'a Table,
+    now: u32,
+) -> Context<'a, Config, Table, Table6> {
+    static NONE: OnceLock<Table6> = OnceLock::new();
     Context {
         services: config,
-        connections: table,
+        connections4: table,
+        connections6: NONE.get_or_init(|| {
+            let buckets = (0..16).map(|_| Bucket::new()).collect();
+            ConnectionTable::new(buckets, Chunks::new(1, 1), Seed([1, 2])).expect("sizes")
+        }),
         now,
+        half_open_limit: u32::MAX,
+        stateless: false,
+    }
+}
+
+/// What became of a packet, all of which fit the way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Pass,
+    Forward(Forward),
+    Answer(Option<DropReason>),
+    Message(IpAddress, Option<DropReason>),
+    Report(Report),
+    Drop(DropReason),
+}
+
+/// A packet that was sent on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forward {
+    pub next: IpAddress,
+    pub method: Method,
+    pub direction: Direction,
+    pub service_id: u32,
+    pub destination_id: u32,
+    pub length: usize,
+    pub is_new: bool,
+}
+
+/// Decides on a packet and rewrites it.
+pub fn filter<'a, A: Version, P: Packet, T4, T6>(
+    context: &Context<'a, Config, T4, T6>,
+    packet: &mut P,
+) -> Verdict
+where
+    Context<'a, Config, T4, T6>: Tables<A>,
+{
+    match decide::<A, _, _, _, _>(context, packet) {
+        filter::Verdict::Pass => Verdict::Pass,
+        filter::Verdict::Answer(reason) => Verdict::Answer(reason),
+        filter::Verdict::Message(to, reason) => Verdict::Message(to, reason),
+        filter::Verdict::Report(report) => Verdict::Report(report),
+        filter::Verdict::Drop(reason) => Verdict::Drop(reason),
+        filter::Verdict::Forward(forward) => match forward.rewrite(packet) {
+            Err(reason) => Verdict::Drop(reason),
+            Ok(()) => Verdict::Forward(Forward {
+                next: forward.next,
+                method: forward.method,
+                direction: forward.direction,
+                service_id: forward.service_id,
+                destination_id: forward.destination_id,
+                length: forward.length(),
+                is_new: forward.is_new,
+            }),
+        },
     }
 }
 

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What differs between IPv4 and IPv6 for the filter, which is generic over the rest.
+
+use crate::core::icmp_error::Errors;
+use crate::core::packet::Packet;
+use crate::core::tcp::Tcp;
+
+use super::reset;
+use super::segment::{
+    Reading,
+    Segment, //
+};
+
+/// An IP version, named by the type of its addresses, as the filter reads it.
+pub trait Version: Errors {
+    /// Reads a packet's headers if the IP header is of the usual form, without options or
+    /// extension headers; else `None`, and [`Self::read`] tells more.
+    fn read_usual<P: Packet>(packet: &mut P) -> Option<Reading<Self>>;
+
+    /// Reads a packet's headers.
+    fn read<P: Packet>(packet: &mut P) -> Reading<Self>;
+
+    /// Whether a router may fragment a packet.
+    fn may_be_fragmented<P: Packet>(packet: &mut P) -> bool;
+
+    /// The reset that answers a segment, which is none itself ([`reset`]).
+    fn reset(segment: &Segment<Self>, tcp: &Tcp) -> reset::Reset;
+}
