@@ -50,6 +50,8 @@ pub mod sctp;
 pub mod sctp_state;
 pub mod slot;
 pub mod tcp;
+pub mod tcp_options;
 pub mod tcp_state;
+pub mod tunnel;
 pub mod tuple;
 pub mod udp;
