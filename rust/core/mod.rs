@@ -29,6 +29,7 @@ pub mod connection_table;
 pub mod crc32c;
 pub mod drop_reason;
 pub mod fragment;
+pub mod fragment_table;
 pub mod free_list;
 pub mod icmp;
 pub mod icmp_error;
