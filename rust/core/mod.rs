@@ -21,7 +21,6 @@
 
 pub mod address;
 pub mod bucket;
-pub mod candidate;
 pub mod checksum;
 pub mod connection;
 pub mod connection_state;
@@ -29,12 +28,12 @@ pub mod connection_table;
 pub mod drop_reason;
 pub mod free_list;
 pub mod ipv4;
-pub mod maglev;
 pub mod method;
 pub mod packet;
 pub mod protocol;
-pub mod round_robin;
+pub mod rate;
 pub mod scheduler;
+pub mod service_key;
 pub mod slot;
 pub mod tcp;
 pub mod tcp_state;

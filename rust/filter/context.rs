@@ -3,7 +3,9 @@
 //! What the filter consults.
 
 use crate::core::connection::Connection;
+use crate::core::connection_state::ConnectionState;
 use crate::core::connection_table::ConnectionTable;
+use crate::core::drop_reason::DropReason;
 use crate::core::method::{
     Encapsulation,
     Method, //
@@ -33,6 +35,12 @@ pub trait Destination {
     /// Whether the connections that it has are still to be sent to it: false once it is down or
     /// has been removed.
     fn is_there(&self) -> bool;
+
+    /// Whether a client that has affinity for it can be given to it: it would take a connection
+    /// of anybody, by state, weight and limits.
+    fn takes(&self) -> bool {
+        self.is_there()
+    }
 }
 
 /// What is special about a service.
@@ -49,6 +57,9 @@ pub struct Options {
     pub affinity: u32,
     /// How many leading bits of an address make one client: for IPv4, and for IPv6.
     pub affinity_prefix: (u8, u8),
+    /// The hash that a destination is chosen by is that of the client's address
+    /// ([`client_hash`](crate::core::tuple::client_hash)), not that of the 5-tuple.
+    pub by_client: bool,
 }
 
 /// A service of the configuration.
@@ -72,6 +83,11 @@ pub trait Service {
     /// Chooses by the hash alone, alike on every call as long as the destinations are the same,
     /// whatever the scheduler: for packets of which nothing is remembered.
     fn select_stateless(&self, hash: u32) -> Option<&Self::Destination>;
+
+    /// Why [`Self::select`] found none.
+    fn refusal(&self) -> DropReason {
+        DropReason::NoDestination
+    }
 }
 
 /// One state of the configuration, and the accounts of its connections.
@@ -103,6 +119,17 @@ pub trait Services {
     /// A connection was taken out, since its client began another one on the same ports.
     fn closed(&self, connection: &Connection) {
         let _ = connection;
+    }
+
+    /// A connection to the destination of this number has got from one state to another; only
+    /// one CPU says so of each step.
+    fn changed(&self, destination: u32, from: ConnectionState, to: ConnectionState) {
+        let _ = (destination, from, to);
+    }
+
+    /// A packet for the service of this number was dropped.
+    fn dropped(&self, service: u32, reason: DropReason) {
+        let _ = (service, reason);
     }
 }
 

@@ -7,6 +7,7 @@ mod outgoing;
 mod receive;
 mod registry;
 mod report;
+mod upkeep;
 
 pub(crate) use self::explain::{
     Explanation,
@@ -17,6 +18,8 @@ pub(crate) use self::registry::{
     of_or_new,
     Lifetime, //
 };
+
+pub(crate) use self::upkeep::Upkeep;
 
 use kernel::{
     new_mutex,

@@ -4,9 +4,13 @@
 
 use super::Switch;
 use crate::{
-    config::Snapshot,
+    config::{
+        Snapshot,
+        Traffic, //
+    },
     core::{
         connection::Connection,
+        connection_state::ConnectionState,
         drop_reason::DropReason,
         packet::Packet,
         tuple::{
@@ -58,12 +62,20 @@ impl Services for View<'_> {
     fn opened(&self, connection: &Connection) {
         self.snapshot.opened(connection);
         if let Some(counters) = self.switch.counters.this() {
-            counters.connections.add(1);
+            counters.traffic.opened();
         }
     }
 
     fn closed(&self, connection: &Connection) {
         self.snapshot.closed(connection);
+    }
+
+    fn changed(&self, destination: u32, from: ConnectionState, to: ConnectionState) {
+        self.snapshot.changed(destination, from, to);
+    }
+
+    fn dropped(&self, service: u32, reason: DropReason) {
+        self.snapshot.dropped(service, reason);
     }
 }
 
@@ -89,7 +101,7 @@ impl Switch {
         );
         match verdict {
             Verdict::Forward(forward) => {
-                count(snapshot, &forward);
+                count(snapshot, &counters.traffic, &forward);
                 match self.send(packet, forward.next, bh) {
                     Ok(()) => counters.forwarded.add(1),
                     Err(reason) => counters.dropped(reason),
@@ -169,14 +181,15 @@ impl Switch {
     }
 }
 
-/// Counts a forwarded packet for its service and destination, if these still are.
-fn count(snapshot: &Snapshot, forward: &Forward) {
+/// Counts a forwarded packet for this CPU, and for its service and destination if these still are.
+fn count(snapshot: &Snapshot, cpu: &Traffic, forward: &Forward) {
     let bytes = u64::try_from(forward.length).unwrap_or(0);
     let both = [
         snapshot.service_counters(forward.service_id),
         snapshot.destination_counters(forward.destination_id),
     ];
-    for traffic in both.into_iter().flatten().filter_map(|both| both.this()) {
+    let both = both.into_iter().flatten().filter_map(|both| both.this());
+    for traffic in both.chain([cpu]) {
         match forward.direction {
             Direction::Forward => traffic.inbound(bytes),
             Direction::Reply => traffic.outbound(bytes),
