@@ -9,9 +9,15 @@ use kernel::{
     sync::Arc, //
 };
 
-use crate::net::percpu::{
-    Counter,
-    PerCpu, //
+use crate::{
+    core::{
+        drop_reason::DropReason,
+        rate::Rate, //
+    },
+    net::percpu::{
+        Counter,
+        PerCpu, //
+    },
 };
 
 /// One CPU's counts. Written by that CPU alone, with bottom halves disabled.
@@ -22,8 +28,6 @@ pub(crate) struct Traffic {
     bytes_in: Counter,
     packets_out: Counter,
     bytes_out: Counter,
-    /// Connections opened less those closed on this CPU: only the sum of all CPUs means anything.
-    active: Counter,
 }
 
 impl Traffic {
@@ -31,13 +35,6 @@ impl Traffic {
     #[inline]
     pub(crate) fn opened(&self) {
         self.connections.add(1);
-        self.active.add(1);
-    }
-
-    /// Counts the end of a connection, on whichever CPU it comes.
-    #[inline]
-    pub(crate) fn closed(&self) {
-        self.active.add(u64::MAX);
     }
 
     /// Counts a packet from a client, of `bytes` from the IP header on.
@@ -53,10 +50,52 @@ impl Traffic {
         self.packets_out.add(1);
         self.bytes_out.add(bytes);
     }
+
+    /// The counts.
+    pub(crate) fn read(&self) -> Total {
+        Total {
+            connections: self.connections.get(),
+            packets_in: self.packets_in.get(),
+            bytes_in: self.bytes_in.get(),
+            packets_out: self.packets_out.get(),
+            bytes_out: self.bytes_out.get(),
+        }
+    }
 }
 
+/// One CPU's counts of dropped packets, by reason.
+pub(crate) struct Drops([Counter; DropReason::COUNT]);
+
+impl Drops {
+    /// Zeros.
+    pub(crate) const fn new() -> Self {
+        Self([const { Counter::new() }; DropReason::COUNT])
+    }
+
+    /// Counts a packet that did not leave. To be called by the one writer only.
+    #[inline]
+    pub(crate) fn add(&self, reason: DropReason) {
+        if let Some(counter) = self.0.get(reason.index()) {
+            counter.add(1);
+        }
+    }
+
+    /// Adds the counts to `sums`.
+    pub(crate) fn add_to(&self, sums: &mut DropCounts) {
+        for (sum, count) in sums.iter_mut().zip(&self.0) {
+            *sum = sum.wrapping_add(count.get());
+        }
+    }
+}
+
+/// Counts of dropped packets, by [`DropReason::index`].
+pub(crate) type DropCounts = [u64; DropReason::COUNT];
+
 /// The counts of one service or destination.
-pub(crate) struct Counters(PerCpu<Traffic>);
+pub(crate) struct Counters {
+    traffic: PerCpu<Traffic>,
+    rates: Rates,
+}
 
 impl Counters {
     /// Zeros. May sleep.
@@ -65,37 +104,41 @@ impl Counters {
     ///
     /// `ENOMEM`.
     pub(crate) fn new() -> Result<Arc<Self>> {
-        let counts = PerCpu::new(|_| Ok(Traffic::default()))?;
-        Ok(Arc::new(Self(counts), GFP_KERNEL)?)
+        let this = Self {
+            traffic: PerCpu::new(|_| Ok(Traffic::default()))?,
+            rates: Rates::default(),
+        };
+        Ok(Arc::new(this, GFP_KERNEL)?)
     }
 
     /// The counts of this CPU, to be added to with bottom halves disabled.
     #[inline]
     pub(crate) fn this(&self) -> Option<&Traffic> {
-        self.0.this()
+        self.traffic.this()
     }
 
     /// The sums over all CPUs.
     pub(crate) fn total(&self) -> Total {
         let mut total = Total::default();
-        for cpu in self.0.iter() {
-            let add = |sum: &mut u64, count: &Counter| *sum = sum.wrapping_add(count.get());
-            add(&mut total.connections, &cpu.connections);
-            add(&mut total.packets_in, &cpu.packets_in);
-            add(&mut total.bytes_in, &cpu.bytes_in);
-            add(&mut total.packets_out, &cpu.packets_out);
-            add(&mut total.bytes_out, &cpu.bytes_out);
-            add(&mut total.active, &cpu.active);
-        }
-        // A connection can be seen to end before it is seen to begin, while CPUs go on counting.
-        if total.active > u64::MAX / 2 {
-            total.active = 0;
+        for cpu in self.traffic.iter() {
+            total.add(&cpu.read());
         }
         total
     }
+
+    /// The growth a second.
+    pub(crate) fn rates(&self) -> Total {
+        self.rates.read()
+    }
+
+    /// Takes a sample of the rates, `elapsed` milliseconds after the last. For one caller at a
+    /// time.
+    pub(crate) fn sample(&self, elapsed: u32) {
+        self.rates.sample(&self.total(), elapsed);
+    }
 }
 
-/// Sums of [`Traffic`] over all CPUs.
+/// Counts of connections and traffic, or their growth a second.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Total {
     /// Connections ever assigned.
@@ -108,6 +151,47 @@ pub(crate) struct Total {
     pub(crate) packets_out: u64,
     /// Bytes of IP packets to clients.
     pub(crate) bytes_out: u64,
-    /// Connections that have begun and not ended.
-    pub(crate) active: u64,
+}
+
+impl Total {
+    /// Adds `other`.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.connections = self.connections.wrapping_add(other.connections);
+        self.packets_in = self.packets_in.wrapping_add(other.packets_in);
+        self.bytes_in = self.bytes_in.wrapping_add(other.bytes_in);
+        self.packets_out = self.packets_out.wrapping_add(other.packets_out);
+        self.bytes_out = self.bytes_out.wrapping_add(other.bytes_out);
+    }
+}
+
+/// The rates of [`Total`].
+#[derive(Default)]
+pub(crate) struct Rates {
+    connections: Rate,
+    packets_in: Rate,
+    bytes_in: Rate,
+    packets_out: Rate,
+    bytes_out: Rate,
+}
+
+impl Rates {
+    /// Takes a sample, `elapsed` milliseconds after the last. For one caller at a time.
+    pub(crate) fn sample(&self, total: &Total, elapsed: u32) {
+        self.connections.sample(total.connections, elapsed);
+        self.packets_in.sample(total.packets_in, elapsed);
+        self.bytes_in.sample(total.bytes_in, elapsed);
+        self.packets_out.sample(total.packets_out, elapsed);
+        self.bytes_out.sample(total.bytes_out, elapsed);
+    }
+
+    /// The rates.
+    pub(crate) fn read(&self) -> Total {
+        Total {
+            connections: self.connections.per_second(),
+            packets_in: self.packets_in.per_second(),
+            bytes_in: self.bytes_in.per_second(),
+            packets_out: self.packets_out.per_second(),
+            bytes_out: self.bytes_out.per_second(),
+        }
+    }
 }

@@ -6,37 +6,41 @@
 //! are shared with it; what a scheduler has to work out is worked out once, at the end, for the
 //! services whose destinations or scheduler did change.
 
-use ::core::sync::atomic::AtomicU32;
 use kernel::{
     prelude::*,
     sync::Arc, //
 };
 
 use super::{
-    counters::Counters,
     destination::{
         Destination,
+        DestinationChange,
         DestinationKey,
-        DestinationSettings,
-        Forwarding, //
+        DestinationSettings, //
     },
     fault::Fault,
     index::Index,
+    listeners::ListenerTable,
     selection::Selection,
     service::{
+        Account,
         Service,
-        ServiceKey,
+        ServiceChange,
         ServiceSettings, //
     },
     slots::Slots,
     snapshot::Snapshot, //
 };
-use crate::core::{
-    scheduler::Scheduler,
-    tuple::{
-        Endpoint, //
-        Ipv4Address,
-    }, //
+use crate::{
+    core::{
+        method::Method,
+        service_key::ServiceKey,
+        tuple::{
+            Endpoint,
+            IpAddress, //
+        }, //
+    },
+    net::clock::coarse_milliseconds, //
 };
 
 /// A service that a change has touched.
@@ -45,8 +49,7 @@ struct Edited {
     settings: ServiceSettings,
     /// Numbers of the destinations, oldest first.
     members: KVVec<u32>,
-    counters: Arc<Counters>,
-    turn: Arc<AtomicU32>,
+    account: Arc<Account>,
     /// What the scheduler had worked out, while that still holds.
     selection: Option<Arc<Selection>>,
 }
@@ -68,8 +71,7 @@ impl Working {
                 key: service.key,
                 settings: service.settings,
                 members,
-                counters: service.counters.clone(),
-                turn: service.turn.clone(),
+                account: service.account.clone(),
                 selection: Some(service.selection.clone()),
             };
             *self = Self::Edited(KBox::new(edited, GFP_KERNEL)?);
@@ -88,10 +90,13 @@ pub(crate) struct Draft {
     generation: u32,
     services: Slots<Working>,
     destinations: Slots<Arc<Destination>>,
-    service_ids: Index<ServiceKey>,
+    removed: u32,
+    listeners: ListenerTable,
     destination_ids: Index<DestinationKey>,
-    addresses: Index<Ipv4Address>,
+    /// Something that is told of has been changed.
     changed: bool,
+    /// Something that is not told of has been taken out.
+    purged: bool,
 }
 
 impl Draft {
@@ -105,20 +110,21 @@ impl Draft {
             destinations: snapshot
                 .destinations
                 .try_map(|destination| Ok(destination.clone()))?,
-            service_ids: snapshot.service_ids.try_clone()?,
+            removed: snapshot.removed,
+            listeners: snapshot.listeners.try_clone()?,
             destination_ids: snapshot.destination_ids.try_clone()?,
-            addresses: snapshot.addresses.try_clone()?,
             changed: false,
+            purged: false,
         })
     }
 
     /// Whether anything has been changed.
     pub(super) fn is_changed(&self) -> bool {
-        self.changed
+        self.changed || self.purged
     }
 
     fn service_id(&self, key: &ServiceKey) -> Result<u32, Fault> {
-        self.service_ids.get(key).ok_or(Fault::NoService)
+        self.listeners.get(key).ok_or(Fault::NoService)
     }
 
     fn edit(&mut self, service: u32) -> Result<&mut Edited, Fault> {
@@ -127,30 +133,27 @@ impl Draft {
         Ok(working.edit()?)
     }
 
-    /// Adds a service without destinations.
+    /// Adds a service without destinations, with what `change` says of it.
     pub(crate) fn add_service(
         &mut self,
         key: ServiceKey,
-        settings: ServiceSettings,
+        change: &ServiceChange,
     ) -> Result<(), Fault> {
-        if self.service_ids.get(&key).is_some() {
+        if self.listeners.get(&key).is_some() {
             return Err(Fault::ServiceExists);
         }
+        let settings = change.apply(&ServiceSettings::default(), key.protocol)?;
         let id = self.services.insert(|_| {
             let edited = Edited {
                 key,
                 settings,
                 members: KVVec::new(),
-                counters: Counters::new()?,
-                turn: Arc::new(AtomicU32::new(0), GFP_KERNEL).map_err(Error::from)?,
+                account: Account::new()?,
                 selection: None,
             };
             Ok(Working::Edited(KBox::new(edited, GFP_KERNEL)?))
         })?;
-        self.service_ids.insert(key, id)?;
-        let address = key.endpoint.address;
-        let count = self.addresses.get(&address).unwrap_or(0);
-        self.addresses.insert(address, count.saturating_add(1))?;
+        self.listeners.insert(&key, id)?;
         self.changed = true;
         Ok(())
     }
@@ -159,20 +162,15 @@ impl Draft {
     pub(crate) fn set_service(
         &mut self,
         key: &ServiceKey,
-        scheduler: Option<Scheduler>,
-        timeout: Option<u32>,
+        change: &ServiceChange,
     ) -> Result<(), Fault> {
         let id = self.service_id(key)?;
         let edited = self.edit(id)?;
-        if let Some(scheduler) = scheduler {
-            if scheduler != edited.settings.scheduler {
-                edited.settings.scheduler = scheduler;
-                edited.selection = None;
-            }
+        let settings = change.apply(&edited.settings, key.protocol)?;
+        if settings.scheduler != edited.settings.scheduler {
+            edited.selection = None;
         }
-        if let Some(timeout) = timeout {
-            edited.settings.timeout = timeout;
-        }
+        edited.settings = settings;
         Ok(())
     }
 
@@ -181,12 +179,7 @@ impl Draft {
         let id = self.service_id(key)?;
         self.flush_service(key)?;
         self.services.remove(id);
-        self.service_ids.remove(key);
-        let address = key.endpoint.address;
-        match self.addresses.get(&address) {
-            Some(count @ 2..) => self.addresses.insert(address, count.wrapping_sub(1))?,
-            _ => self.addresses.remove(&address),
-        }
+        self.listeners.remove(key)?;
         Ok(())
     }
 
@@ -197,7 +190,7 @@ impl Draft {
         let members = ::core::mem::replace(&mut edited.members, KVVec::new());
         edited.selection = None;
         for member in &members {
-            self.forget_destination(*member);
+            self.forget_destination(*member)?;
         }
         Ok(())
     }
@@ -218,16 +211,40 @@ impl Draft {
         Ok(())
     }
 
-    fn forget_destination(&mut self, id: u32) {
-        if let Some(destination) = self.destinations.remove(id) {
+    /// Makes a destination one that has been removed. It stays, to be found by its number, until
+    /// [`Self::purge`] finds that its connections have ended.
+    fn forget_destination(&mut self, id: u32) -> Result<(), Fault> {
+        if let Some(destination) = self.destinations.get_mut(id) {
             self.destination_ids.remove(&destination.key);
+            *destination = destination.removed()?;
+            self.removed = self.removed.saturating_add(1);
         }
+        Ok(())
+    }
+
+    /// Takes out the destinations that have been removed and have no connections any more.
+    ///
+    /// Nothing opens a connection to one: the configurations in which it could be chosen are out
+    /// of use by the time that this can see it.
+    pub(crate) fn purge(&mut self) -> Result<(), Fault> {
+        let mut gone = KVVec::new();
+        for (id, destination) in self.destinations.iter() {
+            if destination.removed && destination.load.connections() == 0 {
+                gone.push(id, GFP_KERNEL)?;
+            }
+        }
+        for id in &gone {
+            self.destinations.remove(*id);
+            self.removed = self.removed.saturating_sub(1);
+            self.purged = true;
+        }
+        Ok(())
     }
 
     fn destination_key(
         &self,
         service: &ServiceKey,
-        endpoint: Endpoint,
+        endpoint: Endpoint<IpAddress>,
     ) -> Result<DestinationKey, Fault> {
         Ok(DestinationKey {
             service: self.service_id(service)?,
@@ -239,23 +256,29 @@ impl Draft {
         self.destination_ids.get(key).ok_or(Fault::NoDestination)
     }
 
-    /// Adds a destination to a service.
+    /// Adds a destination to a service, with what `change` says of it.
     pub(crate) fn add_destination(
         &mut self,
         service: &ServiceKey,
-        endpoint: Endpoint,
-        settings: DestinationSettings,
+        endpoint: Endpoint<IpAddress>,
+        change: &DestinationChange,
     ) -> Result<(), Fault> {
         let key = self.destination_key(service, endpoint)?;
         if self.destination_ids.get(&key).is_some() {
             return Err(Fault::DestinationExists);
         }
+        let settings = change.apply(&DestinationSettings {
+            weight: 1,
+            ..DestinationSettings::default()
+        })?;
+        suits(service, endpoint, settings.method)?;
         if self.edit(key.service)?.members.len() >= Selection::MOST {
             return Err(Fault::TooManyDestinations);
         }
+        let now = coarse_milliseconds();
         let id = self
             .destinations
-            .insert(|id| Destination::new(id, key, settings))?;
+            .insert(|id| Destination::new(id, key, settings, now))?;
         self.destination_ids.insert(key, id)?;
         let edited = self.edit(key.service)?;
         edited.members.push(id, GFP_KERNEL)?;
@@ -267,24 +290,22 @@ impl Draft {
     pub(crate) fn set_destination(
         &mut self,
         service: &ServiceKey,
-        endpoint: Endpoint,
-        weight: Option<u32>,
-        forwarding: Option<Forwarding>,
+        endpoint: Endpoint<IpAddress>,
+        change: &DestinationChange,
     ) -> Result<(), Fault> {
         let key = self.destination_key(service, endpoint)?;
         let id = self.destination_id(&key)?;
         let destination = self.destinations.get_mut(id).ok_or(Fault::NoDestination)?;
         let old = destination.settings;
-        let new = DestinationSettings {
-            weight: weight.unwrap_or(old.weight),
-            forwarding: forwarding.unwrap_or(old.forwarding),
-        };
-        if new == old {
+        let new = change.apply(&old)?;
+        suits(service, endpoint, new.method)?;
+        // A deadline that is given again begins again.
+        if new == old && change.drain_deadline.is_none() {
             return Ok(());
         }
-        *destination = destination.with(new)?;
+        *destination = destination.with(new, change, coarse_milliseconds())?;
         let edited = self.edit(key.service)?;
-        if new.weight != old.weight {
+        if new.effective_weight() != old.effective_weight() {
             edited.selection = None;
         }
         Ok(())
@@ -294,11 +315,11 @@ impl Draft {
     pub(crate) fn remove_destination(
         &mut self,
         service: &ServiceKey,
-        endpoint: Endpoint,
+        endpoint: Endpoint<IpAddress>,
     ) -> Result<(), Fault> {
         let key = self.destination_key(service, endpoint)?;
         let id = self.destination_id(&key)?;
-        self.forget_destination(id);
+        self.forget_destination(id)?;
         let edited = self.edit(key.service)?;
         edited.members.retain(|member| *member != id);
         edited.selection = None;
@@ -318,14 +339,36 @@ impl Draft {
         })?;
         drop(number);
         Ok(Snapshot {
-            generation: self.generation.wrapping_add(1),
+            generation: self.generation.wrapping_add(u32::from(self.changed)),
             services,
             destinations: self.destinations,
-            service_ids: self.service_ids,
+            removed: self.removed,
+            listeners: self.listeners,
             destination_ids: self.destination_ids,
-            addresses: self.addresses,
         })
     }
+}
+
+/// Whether packets for `service` can be taken to `endpoint` in this way.
+fn suits(service: &ServiceKey, endpoint: Endpoint<IpAddress>, method: Method) -> Result<(), Fault> {
+    if matches!(method, Method::Nat | Method::Direct)
+        && endpoint.address.family() != service.prefix.address.family()
+    {
+        return Err(Fault::OtherFamily);
+    }
+    // What is rewritten may go to another port of the address, the rest goes by the address alone.
+    let comes_back = match method {
+        Method::Nat => {
+            service.prefix.contains(endpoint.address)
+                && (endpoint.port == 0 || service.ports.contain(endpoint.port))
+        }
+        Method::Direct | Method::Tunnel => service.prefix.contains(endpoint.address),
+        Method::Local => false,
+    };
+    if comes_back {
+        return Err(Fault::OwnDestination);
+    }
+    Ok(())
 }
 
 /// Makes a service of what has been edited.
@@ -348,8 +391,7 @@ fn finish(
         settings: edited.settings,
         destinations: members,
         selection,
-        counters: edited.counters.clone(),
-        turn: edited.turn.clone(),
+        account: edited.account.clone(),
     };
     Ok(Arc::new(service, GFP_KERNEL)?)
 }

@@ -5,26 +5,25 @@
 use super::{
     destination::{
         Destination,
-        Forwarding, //
+        State, //
     },
-    service::{
-        Service,
-        ServiceKey, //
-    },
+    service::Service,
     snapshot::Snapshot, //
 };
 use crate::{
     core::{
         connection::Connection,
+        connection_state::ConnectionState,
+        drop_reason::DropReason,
         method::{
             Encapsulation,
             Method, //
         },
+        service_key::Ports,
         tuple::{
             Address,
             Endpoint,
             IpAddress,
-            Ipv4Address,
             Protocol, //
         }, //
     },
@@ -39,24 +38,27 @@ impl filter::Destination for Destination {
 
     #[inline]
     fn method(&self) -> Method {
-        match self.settings.forwarding {
-            Forwarding::Nat => Method::Nat,
-        }
+        self.settings.method
     }
 
     #[inline]
     fn endpoint(&self) -> Endpoint<IpAddress> {
-        self.key.endpoint.any()
+        self.key.endpoint
     }
 
     #[inline]
     fn encapsulation(&self) -> Encapsulation {
-        Encapsulation::Ip
+        self.settings.encapsulation
     }
 
     #[inline]
     fn is_there(&self) -> bool {
-        true
+        !self.removed && self.settings.state != State::Down
+    }
+
+    #[inline]
+    fn takes(&self) -> bool {
+        Self::takes(self)
     }
 }
 
@@ -69,23 +71,40 @@ impl filter::Service for Service {
     }
 
     #[inline]
-    fn endpoint(&self) -> Endpoint<IpAddress> {
-        self.key.endpoint.any()
+    fn endpoint(&self) -> Option<Endpoint<IpAddress>> {
+        let port = match self.key.ports {
+            Ports::One(port) => port,
+            Ports::All | Ports::Range(..) => 0,
+        };
+        self.key
+            .prefix
+            .is_single()
+            .then_some(Endpoint::new(self.key.prefix.address, port))
     }
 
     #[inline]
     fn timeout(&self) -> u32 {
-        self.timeout_ms()
+        self.settings.timeout.saturating_mul(1000)
     }
 
     #[inline]
     fn options(&self) -> filter::Options {
-        filter::Options::default()
+        let settings = &self.settings;
+        filter::Options {
+            one_packet: settings.one_packet,
+            reset_at_expiry: settings.reset_at_expiry,
+            local_fallback: settings.local_fallback,
+            affinity: settings.affinity.saturating_mul(1000),
+            affinity_prefix: (settings.affinity_prefix4, settings.affinity_prefix6),
+            by_client: settings.scheduler.is_by_client(),
+        }
     }
 
     #[inline]
     fn select(&self, hash: u32) -> Option<&Destination> {
-        let index = self.selection.select(hash, &self.turn)?;
+        let index = self
+            .selection
+            .select(&self.destinations, hash, &self.account.turn)?;
         self.destinations
             .get(usize::from(index))
             .map(|found| &**found)
@@ -93,7 +112,18 @@ impl filter::Service for Service {
 
     #[inline]
     fn select_stateless(&self, hash: u32) -> Option<&Destination> {
-        self.select(hash)
+        let index = self.selection.select_stateless(hash)?;
+        self.destinations
+            .get(usize::from(index))
+            .map(|found| &**found)
+    }
+
+    fn refusal(&self) -> DropReason {
+        if self.selection.is_empty() {
+            DropReason::NoDestination
+        } else {
+            DropReason::ConnectionLimit
+        }
     }
 }
 
@@ -103,14 +133,12 @@ impl filter::Services for Snapshot {
 
     #[inline]
     fn service(&self, protocol: Protocol, endpoint: Endpoint<IpAddress>) -> Option<&Service> {
-        let endpoint = Endpoint::new(Ipv4Address::from_ip(endpoint.address)?, endpoint.port);
-        let key = ServiceKey { protocol, endpoint };
-        Snapshot::service(self, &key).map(|service| &**service)
+        self.service_of(protocol, endpoint).map(|found| &**found)
     }
 
     #[inline]
     fn is_service_address(&self, address: IpAddress) -> bool {
-        Ipv4Address::from_ip(address).is_some_and(|address| self.has_address(address))
+        self.has_address(address)
     }
 
     #[inline]
@@ -140,16 +168,31 @@ impl filter::Services for Snapshot {
                 traffic.opened();
             }
         }
+        if let Some(destination) = self.destination_by_id(connection.destination_id) {
+            destination
+                .load
+                .opened(connection.state, destination.settings.limits);
+        }
     }
 
     fn closed<A: Address>(&self, connection: &Connection<A>) {
-        for counters in [
-            self.service_counters(connection.service_id),
-            self.destination_counters(connection.destination_id),
-        ] {
-            if let Some(traffic) = counters.and_then(|counters| counters.this()) {
-                traffic.closed();
-            }
+        if let Some(destination) = self.destination_by_id(connection.destination_id) {
+            destination
+                .load
+                .closed(connection.state, destination.settings.limits);
+        }
+    }
+
+    fn changed(&self, destination: u32, from: ConnectionState, to: ConnectionState) {
+        if let Some(destination) = self.destination_by_id(destination) {
+            destination.load.changed(from, to);
+        }
+    }
+
+    fn dropped(&self, service: u32, reason: DropReason) {
+        let service = self.service_by_id(service);
+        if let Some(drops) = service.and_then(|service| service.account.drops.this()) {
+            drops.add(reason);
         }
     }
 }

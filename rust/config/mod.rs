@@ -11,24 +11,31 @@ mod draft;
 mod fault;
 mod filter;
 mod index;
+mod listeners;
+mod load;
 mod selection;
 mod service;
 mod slots;
 mod snapshot;
 
 pub(crate) use self::{
-    counters::Total,
+    counters::{
+        DropCounts,
+        Drops,
+        Rates,
+        Total,
+        Traffic, //
+    },
     destination::{
         Destination,
-        DestinationSettings,
-        Forwarding, //
+        DestinationChange,
+        State, //
     },
     draft::Draft,
     fault::Fault,
     service::{
         Service,
-        ServiceKey,
-        ServiceSettings, //
+        ServiceChange, //
     },
     snapshot::Snapshot, //
 };
@@ -74,7 +81,7 @@ pub(crate) struct Change<'a> {
 pub(crate) fn rehearse<E: From<Error>>(
     change: impl FnOnce(&mut Draft) -> Result<(), E>,
 ) -> Result<(), E> {
-    change(&mut Draft::new(&Snapshot::empty())?)
+    change(&mut Draft::new(&Snapshot::empty()?)?)
 }
 
 impl Config {
@@ -84,7 +91,7 @@ impl Config {
     ///
     /// `ENOMEM`.
     pub(crate) fn new() -> Result<impl PinInit<Self>> {
-        let empty = Arc::new(Snapshot::empty(), GFP_KERNEL)?;
+        let empty = Arc::new(Snapshot::empty()?, GFP_KERNEL)?;
         Ok(pin_init!(Self {
             current: RcuArc::new(empty),
             editing <- new_mutex!((), "switchyard_config"),

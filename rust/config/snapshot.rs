@@ -4,7 +4,10 @@
 //!
 //! The patent's configuration table 64, one of its buffers A and B.
 
-use kernel::sync::Arc;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 use super::{
     counters::Counters,
@@ -12,54 +15,51 @@ use super::{
         Destination,
         DestinationKey, //
     },
-    index::{
-        spread,
-        Index,
-        Key, //
-    },
-    service::{
-        Service,
-        ServiceKey, //
-    },
+    index::Index,
+    listeners::ListenerTable,
+    service::Service,
     slots::Slots, //
 };
-use crate::core::tuple::{
-    Endpoint, //
-    Ipv4Address,
+use crate::core::{
+    service_key::ServiceKey,
+    tuple::{
+        Endpoint,
+        IpAddress,
+        Protocol, //
+    }, //
 };
-
-impl Key for Ipv4Address {
-    #[inline]
-    fn hash(&self) -> u64 {
-        spread(u64::from(self.bits()))
-    }
-}
 
 /// A configuration.
 ///
-/// All look-ups take constant time, allocate nothing and take no lock.
+/// All look-ups take constant time, or logarithmic with ranges of ports, allocate nothing and take
+/// no lock.
 pub(crate) struct Snapshot {
     /// Counts the configurations that have been swapped in.
     pub(super) generation: u32,
     pub(super) services: Slots<Arc<Service>>,
+    /// With those that have been removed and still have connections.
     pub(super) destinations: Slots<Arc<Destination>>,
-    pub(super) service_ids: Index<ServiceKey>,
+    /// How many of them have been removed.
+    pub(super) removed: u32,
+    pub(super) listeners: ListenerTable,
     pub(super) destination_ids: Index<DestinationKey>,
-    /// Addresses of services, and how many services each has.
-    pub(super) addresses: Index<Ipv4Address>,
 }
 
 impl Snapshot {
-    /// The configuration without services.
-    pub(super) fn empty() -> Self {
-        Self {
+    /// The configuration without services. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(super) fn empty() -> Result<Self> {
+        Ok(Self {
             generation: 0,
             services: Slots::new(),
             destinations: Slots::new(),
-            service_ids: Index::new(),
+            removed: 0,
+            listeners: ListenerTable::new()?,
             destination_ids: Index::new(),
-            addresses: Index::new(),
-        }
+        })
     }
 
     /// Counts the configurations that have been swapped in.
@@ -68,9 +68,18 @@ impl Snapshot {
     }
 
     /// The service of this key.
-    #[inline]
     pub(crate) fn service(&self, key: &ServiceKey) -> Option<&Arc<Service>> {
-        self.service_by_id(self.service_ids.get(key)?)
+        self.service_by_id(self.listeners.get(key)?)
+    }
+
+    /// The service that a packet to `endpoint` is for.
+    #[inline]
+    pub(crate) fn service_of(
+        &self,
+        protocol: Protocol,
+        endpoint: Endpoint<IpAddress>,
+    ) -> Option<&Arc<Service>> {
+        self.service_by_id(self.listeners.find(protocol, endpoint)?)
     }
 
     /// The service of this number; `None` once it has been removed.
@@ -83,13 +92,14 @@ impl Snapshot {
     pub(crate) fn destination(
         &self,
         service: u32,
-        endpoint: Endpoint,
+        endpoint: Endpoint<IpAddress>,
     ) -> Option<&Arc<Destination>> {
         let key = DestinationKey { service, endpoint };
         self.destination_by_id(self.destination_ids.get(&key)?)
     }
 
-    /// The destination of this number; `None` once it has been removed.
+    /// The destination of this number, also if it has been removed, as long as it has
+    /// connections.
     #[inline]
     pub(crate) fn destination_by_id(&self, id: u32) -> Option<&Arc<Destination>> {
         self.destinations.get(id)
@@ -97,8 +107,8 @@ impl Snapshot {
 
     /// Whether any service has this address.
     #[inline]
-    pub(crate) fn has_address(&self, address: Ipv4Address) -> bool {
-        self.addresses.get(&address).is_some()
+    pub(crate) fn has_address(&self, address: IpAddress) -> bool {
+        self.listeners.has_address(address)
     }
 
     /// All services in a stable order.
@@ -111,8 +121,14 @@ impl Snapshot {
         self.services.iter_from(first)
     }
 
-    /// All destinations in a stable order.
+    /// All destinations in a stable order, but for those that have been removed.
     pub(crate) fn destinations(&self) -> impl Iterator<Item = &Arc<Destination>> {
+        self.all_destinations()
+            .filter(|destination| !destination.removed)
+    }
+
+    /// All destinations, with those that have been removed and still have connections.
+    pub(crate) fn all_destinations(&self) -> impl Iterator<Item = &Arc<Destination>> {
         self.destinations.iter().map(|(_, destination)| destination)
     }
 
@@ -121,18 +137,26 @@ impl Snapshot {
         self.services.len()
     }
 
-    /// How many destinations there are.
+    /// How many destinations there are, but for those that have been removed.
     pub(crate) fn destination_count(&self) -> u32 {
-        self.destinations.len()
+        self.destinations.len().saturating_sub(self.removed)
+    }
+
+    /// Whether a destination that has been removed has no connections any more.
+    pub(crate) fn wants_purge(&self) -> bool {
+        self.removed > 0
+            && self
+                .all_destinations()
+                .any(|destination| destination.removed && destination.load.connections() == 0)
     }
 
     /// The traffic counts of the service of number `id`; `None` once it has been removed.
     #[inline]
     pub(crate) fn service_counters(&self, id: u32) -> Option<&Counters> {
-        self.service_by_id(id).map(|service| &*service.counters)
+        self.service_by_id(id).map(|service| service.counters())
     }
 
-    /// The traffic counts of the destination of number `id`; `None` once it has been removed.
+    /// The traffic counts of the destination of number `id`; `None` once it is gone.
     #[inline]
     pub(crate) fn destination_counters(&self, id: u32) -> Option<&Counters> {
         self.destination_by_id(id)

@@ -18,7 +18,10 @@ use crate::{
             Run, //
         },
     },
-    switch::Switch, //
+    switch::{
+        Switch,
+        Upkeep, //
+    }, //
 };
 
 /// Slots looked at with bottom halves disabled, before packets have their turn again.
@@ -47,6 +50,7 @@ impl Collector {
 impl Run for Collector {
     fn run(&self, current: &Current) {
         let mut start = 0u32;
+        let mut upkeep = Upkeep::new();
         while !current.should_stop() {
             let connections = self.switch.connections_table();
             let timeouts = self.switch.tuning.timeouts();
@@ -72,6 +76,7 @@ impl Run for Collector {
                 start = if stop < connections.slots() { stop } else { 0 };
                 budget = budget.saturating_sub(BATCH);
             }
+            upkeep.run(&self.switch);
             current.sleep_unless(PAUSE, || !starved && connections.wants_growth());
         }
     }

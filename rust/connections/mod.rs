@@ -103,7 +103,7 @@ impl Connections {
     }
 
     /// How many slots there are now.
-    fn slots(&self) -> u32 {
+    pub(crate) fn slots(&self) -> u32 {
         self.chunks.load(Relaxed).wrapping_mul(CHUNK)
     }
 

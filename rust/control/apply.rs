@@ -64,7 +64,7 @@ fn make<'a>(draft: &mut Draft, attribute: Attribute<'a>) -> Result<(), Refusal<'
         .at(destination)),
         (None, None) if kind.u32()? == change_kind::FLUSH => draft
             .flush()
-            .map_err(|fault| parse::refuse(fault, None, None)),
+            .map_err(|fault| parse::refuse(fault, |_| None)),
         (None, None) => Err(Refusal::missing(attributes, change::SERVICE)),
     }
 }
@@ -74,7 +74,7 @@ fn flush_service<'a>(draft: &mut Draft, attributes: Attributes<'a>) -> Result<()
     let key = parse::service_key(attributes)?;
     draft
         .flush_service(&key)
-        .map_err(|fault| parse::refuse(fault, attributes.holder(), None))
+        .map_err(|fault| parse::refuse(fault, |_| attributes.holder()))
 }
 
 /// A destination has nothing in it to be flushed.

@@ -4,15 +4,11 @@
 
 use kernel::prelude::*;
 
+use super::stats;
 use crate::{
-    core::drop_reason::DropReason,
     engine::types::CpuInfo,
     net::genetlink::{
-        uapi::{
-            cpu,
-            drop,
-            drop_reason, //
-        },
+        uapi::cpu,
         Dump,
         Message,
         Refusal, //
@@ -33,16 +29,10 @@ fn put(message: &mut Message<'_>, info: &CpuInfo<'_>) -> Result {
     message.put_uint(cpu::LOCAL_IN, info.local_in)?;
     message.put_uint(cpu::LOCAL_OUT, info.local_out)?;
     message.put_uint(cpu::RESETS, info.resets)?;
-    message.put_uint(cpu::CONNECTIONS, info.connections)?;
-    // The reasons are numbered as in the specification.
-    const { assert!(DropReason::NoLocal as u32 == drop_reason::NO_LOCAL) };
-    for (reason, packets) in DropReason::ALL.iter().zip(info.drops) {
-        message.nest(cpu::DROP, |message| {
-            message.put_u32(drop::REASON, *reason as u32)?;
-            message.put_uint(drop::PACKETS, *packets)
-        })?;
-    }
-    Ok(())
+    message.put_uint(cpu::CONNECTIONS, info.traffic.connections)?;
+    stats::put_drops(message, cpu::DROP, info.drops, true)?;
+    stats::put(message, cpu::STATS, &info.traffic, &info.rates)?;
+    message.put_uint(cpu::EXPIRY_RESETS, info.expiry_resets)
 }
 
 /// Handles `cpu-get`.

@@ -5,32 +5,51 @@
 use kernel::prelude::*;
 
 use super::{
-    parse,
+    parse::{
+        self,
+        optional, //
+    },
     service,
     stats, //
 };
 use crate::{
     config::{
         Destination,
-        DestinationSettings,
+        DestinationChange,
         Draft,
         Fault,
-        Forwarding,
         Service,
-        ServiceKey, //
+        State, //
     },
-    core::tuple::Endpoint,
-    net::genetlink::{
-        uapi::{
-            destination,
-            forwarding, //
+    core::{
+        method::{
+            Encapsulation,
+            Method, //
         },
-        Attribute,
-        Attributes,
-        Dump,
-        Message,
-        Refusal,
-        Request, //
+        service_key::{
+            Ports,
+            ServiceKey, //
+        },
+        tuple::{
+            Endpoint,
+            IpAddress, //
+        }, //
+    },
+    net::{
+        genetlink::{
+            uapi::{
+                destination,
+                destination_state,
+                encapsulation, //
+            },
+            Attribute,
+            Attributes,
+            Dump,
+            Message,
+            Refusal,
+            Request, //
+        },
+        clock::coarse_milliseconds, //
     },
     switch, //
 };
@@ -45,68 +64,132 @@ pub(super) fn put(
         service::put_key(message, &service.key)
     })?;
     put_endpoint(message, destination.key.endpoint)?;
-    message.put_u32(destination::WEIGHT, destination.settings.weight)?;
-    message.put_u32(
-        destination::FORWARDING,
-        match destination.settings.forwarding {
-            Forwarding::Nat => forwarding::NAT,
-        },
+    let settings = &destination.settings;
+    message.put_u32(destination::WEIGHT, settings.weight)?;
+    message.put_u32(destination::FORWARDING, settings.method as u32)?;
+    if settings.method == Method::Tunnel {
+        const { assert!(Encapsulation::Ip.value() == encapsulation::IP) };
+        message.put_u32(destination::ENCAPSULATION, settings.encapsulation.value())?;
+        if let Encapsulation::Gue { port } = settings.encapsulation {
+            message.put_be16(destination::ENCAPSULATION_PORT, port)?;
+        }
+    }
+    // They are numbered as in the specification.
+    const {
+        assert!(State::Active as u32 == destination_state::ACTIVE);
+        assert!(State::Draining as u32 == destination_state::DRAINING);
+        assert!(State::Down as u32 == destination_state::DOWN);
+    }
+    message.put_u32(destination::STATE, settings.state as u32)?;
+    message.put_u32(destination::DRAIN_DEADLINE, settings.drain_deadline)?;
+    if let Some(remaining) = destination.remaining(coarse_milliseconds()) {
+        message.put_u32(destination::DRAIN_REMAINING, remaining.div_ceil(1000))?;
+    }
+    message.put_u32(destination::UPPER_LIMIT, settings.limits.upper)?;
+    message.put_u32(destination::LOWER_LIMIT, settings.limits.lower)?;
+    let load = &destination.load;
+    message.put_uint(destination::ACTIVE_CONNECTIONS, u64::from(load.active()))?;
+    message.put_uint(
+        destination::INACTIVE_CONNECTIONS,
+        u64::from(load.inactive()),
     )?;
-    let total = destination.counters.total();
-    message.put_uint(destination::ACTIVE_CONNECTIONS, total.active)?;
-    stats::put(message, destination::STATS, &total)
+    message.put_u8(
+        destination::OVERLOADED,
+        u8::from(load.is_overloaded(settings.limits)),
+    )?;
+    let counters = &destination.counters;
+    stats::put(
+        message,
+        destination::STATS,
+        &counters.total(),
+        &counters.rates(),
+    )
 }
 
 /// Puts where a destination is.
-pub(super) fn put_endpoint(message: &mut Message<'_>, endpoint: Endpoint) -> Result {
-    message.put(destination::ADDRESS, &endpoint.address.octets())?;
+pub(super) fn put_endpoint(message: &mut Message<'_>, endpoint: Endpoint<IpAddress>) -> Result {
+    message.put_address(destination::ADDRESS, endpoint.address)?;
     message.put_be16(destination::PORT, endpoint.port)
 }
 
 /// What a request names.
 struct Named<'a> {
     service: ServiceKey,
-    endpoint: Endpoint,
-    service_attribute: Attribute<'a>,
-    address_attribute: Attribute<'a>,
+    endpoint: Endpoint<IpAddress>,
+    attributes: Attributes<'a>,
 }
 
 impl<'a> Named<'a> {
     fn parse(attributes: Attributes<'a>) -> Result<Self, Refusal<'a>> {
-        let service_attribute = attributes.require(destination::SERVICE)?;
-        let service = parse::service_key(service_attribute.nest())?;
-        let address_attribute = attributes.require(destination::ADDRESS)?;
-        let address = parse::address(address_attribute)?;
-        let port = match attributes.get(destination::PORT) {
-            Some(attribute) => parse::port(attribute)?,
-            None => service.endpoint.port,
+        let service = parse::service_key(attributes.require(destination::SERVICE)?.nest())?;
+        let address = parse::address(attributes.require(destination::ADDRESS)?)?;
+        let port = match (attributes.get(destination::PORT), service.ports) {
+            (Some(attribute), _) => attribute.be16()?,
+            (None, Ports::One(port)) => port,
+            (None, Ports::All | Ports::Range(..)) => 0,
         };
         Ok(Self {
             service,
             endpoint: Endpoint::new(address, port),
-            service_attribute,
-            address_attribute,
+            attributes,
         })
     }
 
     fn refuse(&self, fault: Fault) -> Refusal<'a> {
-        parse::refuse(
-            fault,
-            Some(self.service_attribute),
-            Some(self.address_attribute),
-        )
+        parse::refuse(fault, |fault| {
+            let id = match fault {
+                Fault::NoService => destination::SERVICE,
+                Fault::NotTunnel if self.attributes.get(destination::ENCAPSULATION).is_some() => {
+                    destination::ENCAPSULATION
+                }
+                Fault::NotTunnel | Fault::NotGue => destination::ENCAPSULATION_PORT,
+                Fault::NotDraining => destination::DRAIN_DEADLINE,
+                Fault::LowerLimit if self.attributes.get(destination::LOWER_LIMIT).is_some() => {
+                    destination::LOWER_LIMIT
+                }
+                Fault::LowerLimit => destination::UPPER_LIMIT,
+                _ => destination::ADDRESS,
+            };
+            self.attributes.get(id)
+        })
     }
 }
 
-/// The weight, if one is given.
-fn weight(attributes: Attributes<'_>) -> Result<Option<u32>, Refusal<'_>> {
-    attributes
-        .get(destination::WEIGHT)
-        .map(|attribute| match attribute.u32()? {
-            weight @ 0..=65535 => Ok(weight),
-            _ => Err(Refusal::new(ERANGE, c"a weight is 65535 at most").at(attribute)),
-        })
-        .transpose()
+/// The weight in an attribute.
+fn weight(attribute: Attribute<'_>) -> Result<u32, Refusal<'_>> {
+    match attribute.u32()? {
+        weight @ 0..=65535 => Ok(weight),
+        _ => Err(Refusal::new(ERANGE, c"a weight is 65535 at most").at(attribute)),
+    }
+}
+
+/// Whether the encapsulation in an attribute is GUE.
+fn is_gue(attribute: Attribute<'_>) -> Result<bool, Refusal<'_>> {
+    match attribute.u32()? {
+        encapsulation::IP => Ok(false),
+        encapsulation::GUE => Ok(true),
+        _ => Err(Refusal::new(EOPNOTSUPP, c"unknown encapsulation").at(attribute)),
+    }
+}
+
+/// The state in an attribute.
+fn state(attribute: Attribute<'_>) -> Result<State, Refusal<'_>> {
+    State::from_value(attribute.u32()?)
+        .ok_or_else(|| Refusal::new(EOPNOTSUPP, c"unknown state").at(attribute))
+}
+
+/// What `attributes` say of a destination.
+fn settings(attributes: Attributes<'_>) -> Result<DestinationChange, Refusal<'_>> {
+    Ok(DestinationChange {
+        weight: optional(attributes, destination::WEIGHT, weight)?,
+        method: optional(attributes, destination::FORWARDING, parse::method)?,
+        gue: optional(attributes, destination::ENCAPSULATION, is_gue)?,
+        gue_port: optional(attributes, destination::ENCAPSULATION_PORT, parse::port)?,
+        state: optional(attributes, destination::STATE, state)?,
+        drain_deadline: attributes.u32(destination::DRAIN_DEADLINE)?,
+        upper_limit: attributes.u32(destination::UPPER_LIMIT)?,
+        lower_limit: attributes.u32(destination::LOWER_LIMIT)?,
+    })
 }
 
 /// Adds the destination that `attributes` describe.
@@ -115,18 +198,8 @@ pub(super) fn draft_add<'a>(
     attributes: Attributes<'a>,
 ) -> Result<(), Refusal<'a>> {
     let named = Named::parse(attributes)?;
-    if named.endpoint == named.service.endpoint {
-        return Err(
-            Refusal::new(EINVAL, c"a service cannot be its own destination")
-                .at(named.address_attribute),
-        );
-    }
-    let settings = DestinationSettings {
-        weight: weight(attributes)?.unwrap_or(1),
-        forwarding: parse::forwarding(attributes)?.unwrap_or(Forwarding::Nat),
-    };
     draft
-        .add_destination(&named.service, named.endpoint, settings)
+        .add_destination(&named.service, named.endpoint, &settings(attributes)?)
         .map_err(|fault| named.refuse(fault))
 }
 
@@ -136,10 +209,8 @@ pub(super) fn draft_set<'a>(
     attributes: Attributes<'a>,
 ) -> Result<(), Refusal<'a>> {
     let named = Named::parse(attributes)?;
-    let weight = weight(attributes)?;
-    let forwarding = parse::forwarding(attributes)?;
     draft
-        .set_destination(&named.service, named.endpoint, weight, forwarding)
+        .set_destination(&named.service, named.endpoint, &settings(attributes)?)
         .map_err(|fault| named.refuse(fault))
 }
 
@@ -177,7 +248,7 @@ pub(crate) fn dump<'a>(dump: &mut Dump<'a>) -> Result<(), Refusal<'a>> {
         .get(destination::SERVICE)
         .map(|attribute| Ok::<_, Refusal<'_>>((attribute, parse::service_key(attribute.nest())?)))
         .transpose()?;
-    let no_service = |attribute| parse::refuse(Fault::NoService, Some(attribute), None);
+    let no_service = |attribute| parse::refuse(Fault::NoService, |_| Some(attribute));
     let Some(switch) = switch::of(dump.namespace()) else {
         return wanted.map_or(Ok(()), |(attribute, _)| Err(no_service(attribute)));
     };

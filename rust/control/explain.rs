@@ -6,19 +6,13 @@ use kernel::prelude::*;
 
 use super::{
     destination,
-    parse,
     service, //
 };
 use crate::{
     config::Snapshot,
-    core::{
-        method::Method,
-        tuple::IpAddress, //
-    },
     net::genetlink::{
         uapi::{
             explain,
-            forwarding,
             verdict, //
         },
         Message,
@@ -70,17 +64,13 @@ fn put(message: &mut Message<'_>, snapshot: &Snapshot, found: &Explanation) -> R
         })?;
     }
     if let Some(method) = found.method {
-        // They are numbered as in the specification.
-        const { assert!(Method::Local as u32 == forwarding::LOCAL) };
         message.put_u32(explain::FORWARDING, method as u32)?;
     }
     if let Some(state) = found.state {
         message.put_u32(explain::CONNECTION_STATE, state.netlink())?;
     }
-    match found.next_hop {
-        Some(IpAddress::V4(address)) => message.put(explain::NEXT_HOP, &address.octets())?,
-        Some(IpAddress::V6(address)) => message.put(explain::NEXT_HOP, &address.octets())?,
-        None => {}
+    if let Some(address) = found.next_hop {
+        message.put_address(explain::NEXT_HOP, address)?;
     }
     if let Some(ifindex) = found.out_ifindex {
         message.put_u32(explain::OUT_IFINDEX, ifindex)?;

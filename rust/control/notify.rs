@@ -45,7 +45,8 @@ pub(super) fn config(namespace: &Namespace, change: &Change<'_>) {
     }
     let (old, new) = (&change.old, &change.new);
     for destination in old.destinations() {
-        if new.destination_by_id(destination.id).is_none() {
+        let after = new.destination_by_id(destination.id);
+        if after.is_none_or(|after| after.removed) {
             tell_destination(namespace, command::DESTINATION_DEL_NTF, old, destination);
         }
     }
@@ -90,6 +91,18 @@ fn tell_destination(
             destination::put(message, service, destination)
         });
     }
+}
+
+/// Tells that a destination that takes no new connections has none left. May sleep.
+pub(crate) fn drained(namespace: &Namespace, snapshot: &Snapshot, destination: &Destination) {
+    let command = command::DESTINATION_DRAINED_NTF;
+    tell_destination(namespace, command, snapshot, destination);
+}
+
+/// Tells that the connections left at a destination's deadline were ended. May sleep.
+pub(crate) fn deadline_met(namespace: &Namespace, snapshot: &Snapshot, destination: &Destination) {
+    let command = command::DESTINATION_DEADLINE_NTF;
+    tell_destination(namespace, command, snapshot, destination);
 }
 
 /// Tells that a value of the switch was set. May sleep.

@@ -2,9 +2,15 @@
 
 //! The switch at a glance, and what of it can be set.
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::rcu, //
+};
 
-use super::notify;
+use super::{
+    notify,
+    stats, //
+};
 use crate::{
     net::genetlink::{
         uapi::{
@@ -29,8 +35,9 @@ pub(super) fn put(message: &mut Message<'_>, found: Option<&Switch>) -> Result {
     if let Some(ifindex @ 1..) = found.map(|found| found.yard_ifindex()) {
         message.put_u32(attribute::YARD_IFINDEX, ifindex)?;
     }
-    let snapshot = found.map(|found| found.config.current.get());
-    let (generation, services, destinations) = snapshot.map_or((0, 0, 0), |snapshot| {
+    let (generation, services, destinations) = found.map_or((0, 0, 0), |found| {
+        let guard = rcu::read_lock();
+        let snapshot = found.config.current.read(&guard);
         (
             snapshot.generation(),
             snapshot.service_count(),
@@ -42,13 +49,13 @@ pub(super) fn put(message: &mut Message<'_>, found: Option<&Switch>) -> Result {
     message.put_u32(attribute::DESTINATIONS, destinations)?;
     if let Some(found) = found {
         message.put_uint(attribute::CONNECTIONS, found.connection_count())?;
-        put_tuning(message, found)?;
+        put_more(message, found)?;
     }
     Ok(())
 }
 
-/// Puts what can be set.
-fn put_tuning(message: &mut Message<'_>, found: &Switch) -> Result {
+/// Puts what can be set, and what was done.
+fn put_more(message: &mut Message<'_>, found: &Switch) -> Result {
     let tuning = &found.tuning;
     message.put_uint(
         attribute::CONNECTION_LIMIT,
@@ -77,7 +84,10 @@ fn put_tuning(message: &mut Message<'_>, found: &Switch) -> Result {
         attribute::FRAGMENT_MEMORY_LIMIT,
         tuning.fragment_memory_limit(),
     )?;
-    message.put_u32(attribute::FRAGMENT_TIMEOUT, tuning.fragment_timeout())
+    message.put_u32(attribute::FRAGMENT_TIMEOUT, tuning.fragment_timeout())?;
+    let (traffic, rates, drops) = found.totals();
+    stats::put(message, attribute::STATS, &traffic, &rates)?;
+    stats::put_drops(message, attribute::DROP, &drops, true)
 }
 
 /// Whether the state of this number has a timeout that means anything: neither what is not known

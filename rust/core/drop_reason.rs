@@ -73,7 +73,7 @@ drop_reasons! {
     /// First packet of a connection beyond the limit of half-open ones, and none of them could
     /// give way.
     HalfOpen = "half-open",
-    /// The connection's destination is down, or has been removed.
+    /// The connection's destination is down or has been removed, and no other can take over.
     Down = "down",
     /// For this machine's own sockets, but yard0 is not up.
     NoLocal = "no-local",

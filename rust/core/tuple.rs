@@ -173,7 +173,23 @@ pub fn selection_hash<A: Address>(
 
 /// Hashes the identity of a destination, the same on every machine and for all time: tables of
 /// machines that know the same destinations are alike. `purpose` makes independent hashes.
-pub const fn identity_hash(identity: Endpoint, purpose: u16) -> u64 {
-    let mixed = mix(identity.pack(purpose) ^ MULTIPLIERS[1], MULTIPLIERS[0]);
+pub const fn identity_hash(identity: Endpoint<IpAddress>, purpose: u16) -> u64 {
+    let last = match identity.address {
+        IpAddress::V4(address) => Endpoint::new(address, identity.port).pack(purpose),
+        IpAddress::V6(address) => {
+            let bits = address.bits();
+            let high = mix((bits >> 64) as u64 ^ MULTIPLIERS[1], MULTIPLIERS[0]);
+            let low = mix(high ^ bits as u64, MULTIPLIERS[1]);
+            low ^ ((identity.port as u64) << 16 | purpose as u64)
+        }
+    };
+    let mixed = mix(last ^ MULTIPLIERS[1], MULTIPLIERS[0]);
     mix(mixed ^ MULTIPLIERS[0], MULTIPLIERS[1])
+}
+
+/// Hashes a client's address for the choice of its destination, the same on every machine and
+/// for all time.
+#[inline]
+pub fn client_hash<A: Address>(client: A) -> u32 {
+    (identity_hash(Endpoint::new(client, 0).any(), 0) >> 32) as u32
 }

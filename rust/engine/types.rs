@@ -4,7 +4,10 @@
 
 use kernel::prelude::*;
 
-use crate::core::drop_reason::DropReason;
+use crate::config::{
+    DropCounts,
+    Total, //
+};
 
 /// How the claimed queues of a device are attended to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +114,7 @@ pub(crate) struct CpuInfo<'a> {
     pub(crate) switching: bool,
     /// Queues that this engine owns.
     pub(crate) queues: u32,
-    /// IPv4 packets that came to the filter.
+    /// IP packets that came to the filter.
     pub(crate) received: u64,
     /// Packets of connections sent on.
     pub(crate) forwarded: u64,
@@ -123,8 +126,12 @@ pub(crate) struct CpuInfo<'a> {
     pub(crate) local_out: u64,
     /// TCP resets sent.
     pub(crate) resets: u64,
-    /// Connections made.
-    pub(crate) connections: u64,
-    /// Packets that did not leave, by [`DropReason::index`].
-    pub(crate) drops: &'a [u64; DropReason::COUNT],
+    /// TCP resets sent to the ends of connections that expired.
+    pub(crate) expiry_resets: u64,
+    /// What was forwarded, and connections made.
+    pub(crate) traffic: Total,
+    /// The same, a second.
+    pub(crate) rates: Total,
+    /// Packets that did not leave, by [`DropReason::index`](crate::core::drop_reason::DropReason::index).
+    pub(crate) drops: &'a DropCounts,
 }

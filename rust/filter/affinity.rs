@@ -53,7 +53,10 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
             state: ConnectionState::None,
             client: Endpoint::new(segment.source.address.prefix(length), 0),
             // All ports of a service have the same client's connections.
-            service: Endpoint::new(segment.destination.address, service.endpoint().port),
+            service: Endpoint::new(
+                segment.destination.address,
+                service.endpoint().map_or(0, |endpoint| endpoint.port),
+            ),
             service_id: service.id(),
             method: Default::default(),
             destination: Endpoint::default(),

@@ -3,7 +3,9 @@
 //! What the filter consults.
 
 use crate::core::connection::Connection;
+use crate::core::connection_state::ConnectionState;
 use crate::core::connections::Connections;
+use crate::core::drop_reason::DropReason;
 use crate::core::method::{
     Encapsulation,
     Method, //
@@ -36,6 +38,12 @@ pub trait Destination {
     /// Whether the connections that it has are still to be sent to it: false once it is down or
     /// has been removed.
     fn is_there(&self) -> bool;
+
+    /// Whether a client that has affinity for it can be given to it: it would take a connection
+    /// of anybody, by state, weight and limits.
+    fn takes(&self) -> bool {
+        self.is_there()
+    }
 }
 
 /// What is special about a service.
@@ -52,6 +60,9 @@ pub struct Options {
     pub affinity: u32,
     /// How many leading bits of an address make one client: for IPv4, and for IPv6.
     pub affinity_prefix: (u8, u8),
+    /// The hash that a destination is chosen by is that of the client's address
+    /// ([`client_hash`](crate::core::tuple::client_hash)), not that of the 5-tuple.
+    pub by_client: bool,
 }
 
 /// A service of the configuration.
@@ -62,9 +73,8 @@ pub trait Service {
     /// The caller's number for the service.
     fn id(&self) -> u32;
 
-    /// What clients connect to; port 0 stands for more than one port, upon which a destination's
-    /// port 0 stands for the same.
-    fn endpoint(&self) -> Endpoint<IpAddress>;
+    /// What clients connect to, if that is one address; port 0 stands for more than one port.
+    fn endpoint(&self) -> Option<Endpoint<IpAddress>>;
 
     /// The service's own timeout in milliseconds, 0 for the protocol's default.
     fn timeout(&self) -> u32;
@@ -79,6 +89,11 @@ pub trait Service {
     /// Chooses by the hash alone, alike on every call as long as the destinations are the same,
     /// whatever the scheduler: for packets of which nothing is remembered.
     fn select_stateless(&self, hash: u32) -> Option<&Self::Destination>;
+
+    /// Why [`Self::select`] found none.
+    fn refusal(&self) -> DropReason {
+        DropReason::NoDestination
+    }
 }
 
 /// One state of the configuration, and the accounts of its connections.
@@ -124,6 +139,17 @@ pub trait Services {
     /// to choose again.
     fn closed<A: Address>(&self, connection: &Connection<A>) {
         let _ = connection;
+    }
+
+    /// A connection to the destination of this number has got from one state to another; only
+    /// one CPU says so of each step.
+    fn changed(&self, destination: u32, from: ConnectionState, to: ConnectionState) {
+        let _ = (destination, from, to);
+    }
+
+    /// A packet for the service of this number was dropped.
+    fn dropped(&self, service: u32, reason: DropReason) {
+        let _ = (service, reason);
     }
 }
 

@@ -97,10 +97,14 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
                 let options = service.options();
                 let unremembered =
                     options.one_packet && segment.protocol == Protocol::Udp || self.stateless;
-                let Some(address) = A::from_ip(service.endpoint().address) else {
+                // Of a prefix nobody can tell which address it was.
+                let Some(endpoint) = service.endpoint() else {
                     return false;
                 };
-                let port = match service.endpoint().port {
+                let Some(address) = A::from_ip(endpoint.address) else {
+                    return false;
+                };
+                let port = match endpoint.port {
                     0 => segment.source.port,
                     port => port,
                 };

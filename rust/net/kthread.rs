@@ -57,9 +57,14 @@ impl Current {
 
     /// Lets others run if they want to.
     pub(crate) fn yield_if_needed(&self) {
-        // SAFETY: No lock is held: `self` is given to the body only.
-        unsafe { sys::yard_cond_resched() };
+        yield_if_needed();
     }
+}
+
+/// Lets others have the CPU if it is their turn. May sleep.
+pub(crate) fn yield_if_needed() {
+    // SAFETY: No requirements but for the context.
+    unsafe { sys::yard_cond_resched() };
 }
 
 /// A thread; dropping it asks it to stop and waits until it has. Sleeps.

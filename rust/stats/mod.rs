@@ -3,13 +3,19 @@
 //! What each CPU has done.
 
 use crate::{
+    config::{
+        DropCounts,
+        Drops,
+        Rates,
+        Traffic, //
+    },
     core::drop_reason::DropReason,
     net::percpu::Counter, //
 };
 
 /// One CPU's counts. Written by that CPU alone, with bottom halves disabled.
 pub(crate) struct CpuCounters {
-    /// IPv4 packets that came to the filter.
+    /// IP packets that came to the filter.
     pub(crate) received: Counter,
     /// Packets of connections sent on.
     pub(crate) forwarded: Counter,
@@ -19,9 +25,13 @@ pub(crate) struct CpuCounters {
     pub(crate) local_in: Counter,
     /// Packets of the pseudo device's sockets sent out.
     pub(crate) local_out: Counter,
-    /// Connections made.
-    pub(crate) connections: Counter,
-    drops: [Counter; DropReason::COUNT],
+    /// TCP resets sent to the ends of connections that expired.
+    pub(crate) expiry_resets: Counter,
+    /// What was forwarded, and connections made.
+    pub(crate) traffic: Traffic,
+    /// The growth of `traffic`, sampled by the collector.
+    pub(crate) rates: Rates,
+    drops: Drops,
 }
 
 impl CpuCounters {
@@ -33,24 +43,22 @@ impl CpuCounters {
             passed: Counter::new(),
             local_in: Counter::new(),
             local_out: Counter::new(),
-            connections: Counter::new(),
-            drops: [const { Counter::new() }; DropReason::COUNT],
+            expiry_resets: Counter::new(),
+            traffic: Traffic::default(),
+            rates: Rates::default(),
+            drops: Drops::new(),
         }
     }
 
     /// Counts a packet that did not leave.
     pub(crate) fn dropped(&self, reason: DropReason) {
-        if let Some(counter) = self.drops.get(reason.index()) {
-            counter.add(1);
-        }
+        self.drops.add(reason);
     }
 
     /// How many packets did not leave, by [`DropReason::index`].
-    pub(crate) fn drops(&self) -> [u64; DropReason::COUNT] {
+    pub(crate) fn drops(&self) -> DropCounts {
         let mut drops = [0; DropReason::COUNT];
-        for (to, from) in drops.iter_mut().zip(&self.drops) {
-            *to = from.get();
-        }
+        self.drops.add_to(&mut drops);
         drops
     }
 }

@@ -130,19 +130,19 @@ impl Switch {
             };
         }
         let report = Report::TooBig(room);
-        self.tell::<A>(packet, report, bh);
+        self.tell_sender::<A>(packet, report, bh);
         Err(report.reason())
     }
 
     /// Tells a packet's sender that it cannot go on, and counts it.
     #[cold]
     pub(super) fn report<A: Version>(&self, packet: SkBuff, report: Report, bh: &BottomHalf) {
-        self.tell::<A>(packet, report, bh);
+        self.tell_sender::<A>(packet, report, bh);
         self.count_drop(report.reason());
     }
 
     /// Tells a packet's sender that it cannot go on, as often as that is reasonable.
-    fn tell<A: Version>(&self, mut packet: SkBuff, report: Report, bh: &BottomHalf) {
+    fn tell_sender<A: Version>(&self, mut packet: SkBuff, report: Report, bh: &BottomHalf) {
         if !self.reports.take(clock::coarse_milliseconds()) {
             return packet.discard(report.reason());
         }

@@ -10,6 +10,7 @@ mod receive;
 mod registry;
 mod report;
 mod view;
+mod upkeep;
 
 pub(crate) use self::explain::{
     Explanation,
@@ -25,6 +26,8 @@ use ::core::sync::atomic::{
     AtomicU32,
     Ordering::Relaxed, //
 };
+pub(crate) use self::upkeep::Upkeep;
+
 use kernel::{
     new_mutex,
     prelude::*,

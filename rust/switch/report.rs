@@ -6,6 +6,10 @@ use kernel::prelude::*;
 
 use super::Switch;
 use crate::{
+    config::{
+        DropCounts,
+        Total, //
+    },
     core::{
         connection::Connection,
         drop_reason::DropReason, //
@@ -24,11 +28,6 @@ impl Switch {
     /// How many connections there are.
     pub(crate) fn connection_count(&self) -> u64 {
         u64::from(self.connections.count())
-    }
-
-    /// How many connections there can be.
-    pub(crate) fn connection_limit(&self) -> u64 {
-        u64::from(self.connections.limit())
     }
 
     /// Calls `f` with each connection from `cursor` on, with the milliseconds since its last
@@ -61,6 +60,21 @@ impl Switch {
         Ok(())
     }
 
+    /// What all CPUs have forwarded, how much a second, and what they have dropped.
+    pub(crate) fn totals(&self) -> (Total, Total, DropCounts) {
+        let mut traffic = Total::default();
+        let mut rates = Total::default();
+        let mut drops: DropCounts = [0; DropReason::COUNT];
+        for counters in self.counters.iter() {
+            traffic.add(&counters.traffic.read());
+            rates.add(&counters.rates.read());
+            for (sum, count) in drops.iter_mut().zip(counters.drops()) {
+                *sum = sum.wrapping_add(count);
+            }
+        }
+        (traffic, rates, drops)
+    }
+
     /// Calls `f` with each CPU, in order.
     ///
     /// # Errors
@@ -83,7 +97,9 @@ impl Switch {
                     .get(DropReason::ResetSent.index())
                     .copied()
                     .unwrap_or(0),
-                connections: counters.connections.get(),
+                expiry_resets: counters.expiry_resets.get(),
+                traffic: counters.traffic.read(),
+                rates: counters.rates.read(),
                 drops: &drops,
             })?;
         }

@@ -7,6 +7,8 @@ use crate::{
     config::Snapshot,
     core::{
         connection::Connection,
+        connection_state::ConnectionState,
+        drop_reason::DropReason,
         tuple::{
             Address,
             Endpoint,
@@ -58,11 +60,19 @@ impl Services for View<'_> {
     fn opened<A: Address>(&self, connection: &Connection<A>) {
         self.snapshot.opened(connection);
         if let Some(counters) = self.switch.counters.this() {
-            counters.connections.add(1);
+            counters.traffic.opened();
         }
     }
 
     fn closed<A: Address>(&self, connection: &Connection<A>) {
         self.snapshot.closed(connection);
+    }
+
+    fn changed(&self, destination: u32, from: ConnectionState, to: ConnectionState) {
+        self.snapshot.changed(destination, from, to);
+    }
+
+    fn dropped(&self, service: u32, reason: DropReason) {
+        self.snapshot.dropped(service, reason);
     }
 }

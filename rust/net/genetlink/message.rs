@@ -13,7 +13,10 @@ use kernel::{
     prelude::*, //
 };
 
-use crate::sys;
+use crate::{
+    core::tuple::IpAddress,
+    sys, //
+};
 
 /// The bit of an attribute's type that says that there are attributes in it.
 const NESTED: u16 = sys::NLA_F_NESTED as u16;
@@ -164,6 +167,14 @@ impl Message<'_> {
     /// Puts a `u16` in network byte order.
     pub(crate) fn put_be16(&mut self, id: u16, value: u16) -> Result {
         self.put(id, &value.to_be_bytes())
+    }
+
+    /// Puts an address: 4 or 16 bytes in network byte order.
+    pub(crate) fn put_address(&mut self, id: u16, address: IpAddress) -> Result {
+        match address {
+            IpAddress::V4(address) => self.put(id, &address.octets()),
+            IpAddress::V6(address) => self.put(id, &address.octets()),
+        }
     }
 
     /// Puts a `u32`.

@@ -78,7 +78,9 @@ numbers! {
         FRAGMENT_MEMORY_LIMIT, FRAGMENT_TIMEOUT, FRAGMENT_MEMORY, STATS, DROP,
     ];
     /// Attributes of the timeout of a state of connections.
-    state_timeout: u16 = SWITCHYARD_A_STATE_TIMEOUT_ [STATE, MILLISECONDS];
+    state_timeout: u16 = SWITCHYARD_A_STATE_TIMEOUT_ [
+        STATE, MILLISECONDS,
+    ];
     /// Attributes of a packet that is explained.
     explain: u16 = SWITCHYARD_A_EXPLAIN_ [
         PACKET, IFINDEX, VERDICT, DROP_REASON, SERVICE, DESTINATION, FORWARDING, CONNECTION_STATE,

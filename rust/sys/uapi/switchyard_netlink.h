@@ -74,9 +74,9 @@ enum switchyard_encapsulation {
  * @SWITCHYARD_DESTINATION_STATE_DRAINING: Packets of its connections, and no
  *   new ones. Connections that are left at the deadline, if there is one, are
  *   ended.
- * @SWITCHYARD_DESTINATION_STATE_DOWN: Nothing. UDP flows choose again with
- *   their next packet; other connections' packets are dropped until they end
- *   or it comes back.
+ * @SWITCHYARD_DESTINATION_STATE_DOWN: No new connections. UDP flows choose
+ *   again with their next packet; other connections go on, as far as it still
+ *   answers.
  */
 enum switchyard_destination_state {
 	SWITCHYARD_DESTINATION_STATE_ACTIVE,
@@ -155,6 +155,8 @@ enum switchyard_queue_state {
  * @SWITCHYARD_CONNECTION_STATE_TIME_WAIT: Both have said so.
  * @SWITCHYARD_CONNECTION_STATE_CLOSED: One side has broken it off.
  * @SWITCHYARD_CONNECTION_STATE_UDP: UDP knows no states.
+ * @SWITCHYARD_CONNECTION_STATE_EXPIRED: Both ends were sent a reset since
+ *   nothing had come for too long; kept a little longer.
  * @SWITCHYARD_CONNECTION_STATE_AFFINITY: No connection: which destination a
  *   client is given as long as its affinity lasts.
  */
@@ -166,6 +168,7 @@ enum switchyard_connection_state {
 	SWITCHYARD_CONNECTION_STATE_TIME_WAIT,
 	SWITCHYARD_CONNECTION_STATE_CLOSED,
 	SWITCHYARD_CONNECTION_STATE_UDP,
+	SWITCHYARD_CONNECTION_STATE_EXPIRED,
 	SWITCHYARD_CONNECTION_STATE_AFFINITY,
 };
 
@@ -221,8 +224,8 @@ enum switchyard_change_kind {
  *   the connection is at its upper limit.
  * @SWITCHYARD_DROP_REASON_HALF_OPEN: First packet of a connection beyond the
  *   limit of half-open ones, and none of them could give way.
- * @SWITCHYARD_DROP_REASON_DOWN: The connection's destination is down, or has
- *   been removed.
+ * @SWITCHYARD_DROP_REASON_DOWN: The connection's destination is down or has
+ *   been removed, and no other can take over.
  * @SWITCHYARD_DROP_REASON_NO_LOCAL: For this machine's own sockets, but yard0
  *   is not up.
  */

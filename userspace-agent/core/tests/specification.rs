@@ -46,7 +46,7 @@ fn schedulers() {
         .iter()
         .map(|scheduler| scheduler.name())
         .collect();
-    assert!(entries("scheduler").starts_with(&names));
+    assert_eq!(names, entries("scheduler"));
     for (value, scheduler) in (0..).zip(Scheduler::ALL) {
         assert_eq!(*scheduler as u32, value);
         assert_eq!(Scheduler::from_value(value), Some(*scheduler));

@@ -453,8 +453,8 @@ enumeration!(
         /// Packets of its connections, and no new ones. Connections that are left at the
         /// deadline, if there is one, are ended.
         Draining = 1 "draining";
-        /// Nothing. UDP flows choose again with their next packet; other connections' packets are
-        /// dropped until they end or it comes back.
+        /// No new connections. UDP flows choose again with their next packet; other connections
+        /// go on, as far as it still answers.
         Down = 2 "down";
     }
 );
@@ -533,8 +533,10 @@ enumeration!(
         Closed = 5 "closed";
         /// UDP knows no states.
         Udp = 6 "udp";
+        /// Both ends were sent a reset since nothing had come for too long; kept a little longer.
+        Expired = 7 "expired";
         /// No connection: which destination a client is given as long as its affinity lasts.
-        Affinity = 7 "affinity";
+        Affinity = 8 "affinity";
     }
 );
 
@@ -600,7 +602,7 @@ enumeration!(
         /// First packet of a connection beyond the limit of half-open ones, and none of them
         /// could give way.
         HalfOpen = 20 "half-open";
-        /// The connection's destination is down, or has been removed.
+        /// The connection's destination is down or has been removed, and no other can take over.
         Down = 21 "down";
         /// For this machine's own sockets, but yard0 is not up.
         NoLocal = 22 "no-local";

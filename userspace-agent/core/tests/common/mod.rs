@@ -14,7 +14,8 @@ use switchyard_core::core::connection_table::ConnectionTable;
 use switchyard_core::core::drop_reason::DropReason;
 use switchyard_core::core::method::{Encapsulation, Method};
 use switchyard_core::core::packet::Packet;
-use switchyard_core::core::scheduler::Scheduler;
+use switchyard_core::core::scheduler::candidate::Candidate;
+use switchyard_core::core::scheduler::{Arrival, Loads, Scheduler};
 use switchyard_core::core::slot::{Slot, Slots, Stored};
 use switchyard_core::core::tuple::{
     Address, Direction, Endpoint, IpAddress, Ipv4Address, Ipv6Address, Protocol, Seed,
@@ -109,6 +110,27 @@ impl Destination for Server {
     }
 }
 
+/// Destinations that have nothing to do, and all the same weight.
+pub struct Idle;
+
+impl Loads for Idle {
+    fn active(&self, _index: u16) -> u32 {
+        0
+    }
+
+    fn inactive(&self, _index: u16) -> u32 {
+        0
+    }
+
+    fn weight(&self, _index: u16) -> u32 {
+        1
+    }
+
+    fn takes(&self, _index: u16) -> bool {
+        true
+    }
+}
+
 /// A service with a filled table.
 pub struct Virtual {
     pub id: u32,
@@ -132,7 +154,9 @@ impl Service for Virtual {
     }
 
     fn select_stateless(&self, hash: u32) -> Option<&Server> {
-        let index = self.scheduler.select(&self.table, hash, 0)?;
+        let index = self
+            .scheduler
+            .select(&self.table, &Idle, Arrival { hash, turn: 0 })?;
         self.destinations.get(usize::from(index))
     }
 
@@ -147,7 +171,9 @@ impl Service for Virtual {
     fn select(&self, hash: u32) -> Option<&Server> {
         let turn = self.turn.get();
         self.turn.set(turn.wrapping_add(1));
-        let index = self.scheduler.select(&self.table, hash, turn)?;
+        let index = self
+            .scheduler
+            .select(&self.table, &Idle, Arrival { hash, turn })?;
         self.destinations.get(usize::from(index))
     }
 }
@@ -169,12 +195,12 @@ impl Config {
         destinations: &[(Endpoint, u32)],
         first: u32,
     ) {
-        use switchyard_core::core::candidate::Candidate;
-
         let mut candidates: Vec<_> = destinations
             .iter()
             .enumerate()
-            .map(|(index, (endpoint, weight))| Candidate::new(index as u16, *endpoint, *weight))
+            .map(|(index, (endpoint, weight))| {
+                Candidate::new(index as u16, endpoint.any(), *weight)
+            })
             .collect();
         let mut table = vec![0; scheduler.table_len(&candidates) as usize];
         if scheduler.fill(&mut table, &mut candidates).is_err() {

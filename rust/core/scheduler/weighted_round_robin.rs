@@ -13,8 +13,11 @@ use super::candidate::{
     common_weight,
     Candidate, //
 };
-use super::scheduler::{
+use super::{
+    first_from,
+    Arrival,
     Error,
+    Loads,
     Schedule,
     NOBODY, //
 };
@@ -24,9 +27,9 @@ pub const LONGEST: u32 = 65_536;
 
 /// The scheduler.
 #[derive(Clone, Copy, Debug)]
-pub struct RoundRobin;
+pub struct WeightedRoundRobin;
 
-impl Schedule for RoundRobin {
+impl Schedule for WeightedRoundRobin {
     const TAKES_TURNS: bool = true;
 
     fn table_len(candidates: &[Candidate]) -> u32 {
@@ -68,9 +71,10 @@ impl Schedule for RoundRobin {
     }
 
     #[inline]
-    fn select(table: &[u16], _hash: u32, position: u32) -> Option<u16> {
+    fn select(table: &[u16], loads: &impl Loads, arrival: Arrival) -> Option<u16> {
         let length = u32::try_from(table.len()).ok()?;
-        table.get(position.checked_rem(length)? as usize).copied()
+        let start = arrival.turn.checked_rem(length)?;
+        first_from(table, start as usize, loads)
     }
 }
 

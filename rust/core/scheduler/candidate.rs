@@ -2,16 +2,19 @@
 
 //! A destination as the schedulers see it while their tables are filled.
 
-use super::tuple::Endpoint;
+use super::super::tuple::{
+    Endpoint,
+    IpAddress, //
+};
 
 /// A destination that may be put into a scheduler's table; also the room to work in, since
 /// schedulers allocate nothing. Make new ones for each table.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate {
-    /// What the table is to name it by: below [`super::scheduler::NOBODY`].
+    /// What the table is to name it by: below [`super::NOBODY`].
     pub index: u16,
     /// Who it is on every machine and in every order of entry.
-    pub identity: Endpoint,
+    pub identity: Endpoint<IpAddress>,
     /// Its share; 0 takes none.
     pub weight: u32,
     /// Maglev: the place in the table where its permutation begins, later the next one.
@@ -24,7 +27,7 @@ pub struct Candidate {
 
 impl Candidate {
     /// A destination with this name, identity and weight.
-    pub const fn new(index: u16, identity: Endpoint, weight: u32) -> Self {
+    pub const fn new(index: u16, identity: Endpoint<IpAddress>, weight: u32) -> Self {
         Self {
             index,
             identity,

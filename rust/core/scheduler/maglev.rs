@@ -13,26 +13,40 @@
 //! as their weight is a part of the heaviest, evenly spread. Everyone has one in the first, so
 //! a small weight never means no share as long as there is room.
 
+use super::super::tuple::identity_hash;
 use super::candidate::{
     sort,
     Candidate, //
 };
-use super::scheduler::{
+use super::{
+    place,
+    rehash,
+    Arrival,
     Error,
+    Loads,
     Schedule,
     NOBODY, //
 };
-use super::tuple::identity_hash;
 
 /// Places in a table, a prime: the paper's choice for up to some 600 destinations, whose
 /// shares then differ by less than 1 %.
 pub const TABLE_LENGTH: u32 = 65_537;
 
+/// Places in a table for packets of which nothing is remembered, of a service whose scheduler
+/// has none that would do: a prime as well. Shares of a hundred destinations differ by 2.5 %.
+pub const SMALL_LENGTH: u32 = 4099;
+
 /// The scheduler.
 #[derive(Clone, Copy, Debug)]
 pub struct Maglev;
 
+/// How often another place is tried if the destination at the first is at its limit. As limits
+/// come, connections are spread over the others by this as evenly as before.
+const ATTEMPTS: u32 = 64;
+
 impl Schedule for Maglev {
+    const STATELESS: bool = true;
+
     fn table_len(_candidates: &[Candidate]) -> u32 {
         TABLE_LENGTH
     }
@@ -40,13 +54,13 @@ impl Schedule for Maglev {
     fn fill(table: &mut [u16], candidates: &mut [Candidate]) -> Result<(), Error> {
         let length = prime_length(table)?;
         for candidate in candidates.iter_mut() {
-            let place = |purpose, among: u32| -> u32 {
+            let number = |purpose, among: u32| -> u32 {
                 let hash = identity_hash(candidate.identity, purpose);
                 // Below `among`, so it fits.
                 hash.checked_rem(u64::from(among)).unwrap_or(0) as u32
             };
-            let offset = place(1, length);
-            let skip = place(2, length.wrapping_sub(1)).wrapping_add(1);
+            let offset = number(1, length);
+            let skip = number(2, length.wrapping_sub(1)).wrapping_add(1);
             candidate.offset = offset;
             candidate.skip = skip;
         }
@@ -56,11 +70,18 @@ impl Schedule for Maglev {
     }
 
     #[inline]
-    fn select(table: &[u16], hash: u32, _position: u32) -> Option<u16> {
-        // The upper bits of the product are evenly spread over 0..len, without a division.
-        let product = u64::from(hash).wrapping_mul(table.len() as u64);
-        table.get((product >> 32) as usize).copied()
+    fn select(table: &[u16], loads: &impl Loads, arrival: Arrival) -> Option<u16> {
+        (0..ATTEMPTS)
+            .filter_map(|attempt| entry(table, rehash(arrival.hash, attempt)))
+            .find(|index| loads.takes(*index))
     }
+}
+
+/// Who stands at the place of a hash, whether it takes connections or not.
+#[inline]
+pub fn entry(table: &[u16], hash: u32) -> Option<u16> {
+    let entry = *table.get(place(hash, table.len()))?;
+    (entry != NOBODY).then_some(entry)
 }
 
 /// The table's length, if permutations by steps work for it.

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is to be done every now and then, by the collector's thread: rates, deadlines, and what
+//! removed destinations leave behind.
+
+use super::Switch;
+use crate::{
+    config::State,
+    control::notify,
+    core::{
+        connection::Connection,
+        connections::Connections as _,
+        rate, //
+    },
+    net::{
+        bh::BottomHalf,
+        device::Rtnl,
+        kthread,
+        namespace::Namespace,
+        clock::coarse_milliseconds, //
+    },
+};
+
+/// Slots looked at with bottom halves disabled, before packets have their turn again.
+const BATCH: u32 = 256;
+
+/// What is remembered from one time to the next.
+pub(crate) struct Upkeep {
+    /// When rates were sampled last.
+    sampled: u32,
+}
+
+impl Upkeep {
+    /// Begins now.
+    pub(crate) fn new() -> Self {
+        Self {
+            sampled: coarse_milliseconds(),
+        }
+    }
+
+    /// Does what there is to do for `switch`; to be called a few times a second. Sleeps.
+    pub(crate) fn run(&mut self, switch: &Switch) {
+        let now = coarse_milliseconds();
+        let elapsed = now.wrapping_sub(self.sampled);
+        if elapsed >= rate::INTERVAL {
+            self.sampled = now;
+            switch.sample_rates(elapsed);
+        }
+        switch.attend_to_destinations(now);
+    }
+}
+
+impl Switch {
+    /// Takes a sample of every rate, `elapsed` milliseconds after the last one.
+    fn sample_rates(&self, elapsed: u32) {
+        let snapshot = self.config.current.get();
+        for service in snapshot.services() {
+            service.counters().sample(elapsed);
+        }
+        for destination in snapshot.destinations() {
+            destination.counters.sample(elapsed);
+        }
+        for counters in self.counters.iter() {
+            counters.rates.sample(&counters.traffic.read(), elapsed);
+        }
+    }
+
+    /// Ends what is left of destinations whose deadline has come, tells of those that have no
+    /// connections left, and takes out those that have been removed.
+    fn attend_to_destinations(&self, now: u32) {
+        let snapshot = self.config.current.get();
+        let overdue = |id| {
+            snapshot
+                .destination_by_id(id)
+                .is_some_and(|destination| destination.is_overdue(now))
+        };
+        if snapshot.all_destinations().any(|found| overdue(found.id)) {
+            self.end_connections(&mut |known| overdue(known.destination_id));
+            for destination in snapshot.all_destinations() {
+                if destination.is_overdue(now) {
+                    destination.meet_deadline();
+                    self.tell(|namespace| {
+                        notify::deadline_met(namespace, &snapshot, destination);
+                    });
+                }
+            }
+        }
+        for destination in snapshot.destinations() {
+            let is_leaving = destination.settings.state != State::Active;
+            if destination.load.has_drained(is_leaving) {
+                self.tell(|namespace| {
+                    notify::drained(namespace, &snapshot, destination);
+                });
+            }
+        }
+        if snapshot.wants_purge() {
+            // Without memory they stay until the next time.
+            let _ = self.config.edit(|draft| draft.purge());
+        }
+    }
+
+    /// Calls `tell` with the switch's namespace, while there is one. Sleeps; takes the RTNL lock.
+    fn tell(&self, tell: impl FnOnce(&Namespace)) {
+        let yard = self.yard.get();
+        if let Some(yard) = &*yard {
+            let rtnl = Rtnl::lock();
+            tell(yard.device().namespace(&rtnl));
+        }
+    }
+
+    /// Ends the connections that `is_meant` says yes to, and returns how many. Their next packets
+    /// are those of unknown connections. Sleeps.
+    pub(crate) fn end_connections(&self, is_meant: &mut dyn FnMut(&Connection) -> bool) -> u64 {
+        let mut ended = 0_u64;
+        let mut start = 0;
+        while start < self.connections.slots() {
+            let stop = start.saturating_add(BATCH).min(self.connections.slots());
+            let bh = BottomHalf::disable();
+            for (handle, connection) in self.connections.table().iter(start..stop) {
+                if !is_meant(&connection) {
+                    continue;
+                }
+                if let Some(gone) = self.connections.table().remove(handle) {
+                    self.forget(&gone, &bh);
+                    ended = ended.wrapping_add(1);
+                }
+            }
+            drop(bh);
+            kthread::yield_if_needed();
+            start = stop;
+        }
+        ended
+    }
+}
