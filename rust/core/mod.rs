@@ -21,6 +21,7 @@
 
 pub mod address;
 pub mod atomic;
+pub mod books;
 pub mod bucket;
 pub mod candidate;
 pub mod checksum;
@@ -32,9 +33,11 @@ pub mod drop_reason;
 pub mod free_list;
 pub mod ipv4;
 pub mod maglev;
+pub mod memory;
 pub mod method;
 pub mod packet;
 pub mod protocol;
+pub mod resize;
 pub mod round_robin;
 pub mod scheduler;
 pub mod slot;

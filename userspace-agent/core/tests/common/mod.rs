@@ -4,63 +4,31 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub)] // each test uses its part
 
+pub mod memory;
+pub mod numbered;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::sync::OnceLock;
 
-use switchyard_core::core::bucket::Bucket;
+pub use self::memory::{Table, CHUNK};
 use switchyard_core::core::connection::Connection;
-use switchyard_core::core::connection_table::ConnectionTable;
 use switchyard_core::core::method::{Encapsulation, Method};
 use switchyard_core::core::scheduler::Scheduler;
-use switchyard_core::core::slot::{Slot, Slots};
+use switchyard_core::core::slot::Stored;
 use switchyard_core::core::tuple::{Endpoint, IpAddress, Ipv4Address, Protocol, Seed};
 use switchyard_core::filter::{Context, Destination, Options, Service, Services};
 
-/// Slots in chunks that are added one by one, as the kernel does it.
-pub struct Chunks {
-    chunks: Vec<OnceLock<Box<[Slot]>>>,
-    size: u32,
+/// A table of so many buckets without slots, for at most so many connections.
+pub fn empty_table<A: Stored>(buckets: usize, limit: u32) -> Table<A> {
+    Table::new(buckets, limit, Seed([1, 2]))
 }
 
-impl Chunks {
-    pub fn new(chunks: usize, size: u32) -> Self {
-        let chunks = (0..chunks).map(|_| OnceLock::new()).collect();
-        Self { chunks, size }
+/// A table with all its slots.
+pub fn table<A: Stored>(buckets: usize, limit: u32) -> Table<A> {
+    let table = empty_table(buckets, limit);
+    for chunk in 0..limit.div_ceil(CHUNK) {
+        table.add(chunk);
     }
-}
-
-impl Slots for Chunks {
-    fn slot(&self, index: u32) -> Option<&Slot> {
-        let chunk = self.chunks.get((index / self.size) as usize)?.get()?;
-        chunk.get((index % self.size) as usize)
-    }
-
-    fn limit(&self) -> u32 {
-        self.chunks.len() as u32 * self.size
-    }
-}
-
-pub type Table = ConnectionTable<Vec<Bucket>, Chunks>;
-
-/// A table without slots.
-pub fn empty_table(buckets: usize, chunks: usize, size: u32) -> Table {
-    let buckets = (0..buckets).map(|_| Bucket::new()).collect();
-    ConnectionTable::new(buckets, Chunks::new(chunks, size), Seed([1, 2])).expect("sizes")
-}
-
-/// Adds a chunk.
-pub fn grow(table: &Table, chunk: usize) {
-    let slots = table.slots();
-    let new = (0..slots.size).map(|_| Slot::new()).collect();
-    assert!(slots.chunks[chunk].set(new).is_ok());
-    table.add_slots(chunk as u32 * slots.size, slots.size);
-}
-
-/// A table with one chunk of slots.
-pub fn table(buckets: usize, slots: u32) -> Table {
-    let table = empty_table(buckets, 1, slots);
-    grow(&table, 0);
     table
 }
 
