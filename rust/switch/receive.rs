@@ -82,7 +82,7 @@ impl Switch {
         let verdict = filter::filter(
             &Context {
                 services: &view,
-                connections: self.connections.table(),
+                connections: &self.connections.v4(bh),
                 now: route::coarse_milliseconds(),
             },
             &mut packet,

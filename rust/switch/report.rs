@@ -8,8 +8,7 @@ use super::Switch;
 use crate::{
     core::{
         connection::Connection,
-        drop_reason::DropReason,
-        timeouts::Timeouts, //
+        drop_reason::DropReason, //
     },
     engine::{
         set,
@@ -40,8 +39,10 @@ impl Switch {
         f: &mut dyn FnMut(&Connection, u32, u32) -> bool,
     ) {
         let now = coarse_milliseconds();
-        self.connections.walk(cursor, &mut |connection| {
-            f(connection, connection.idle(now), connection.expires(now, &Timeouts::default()))
+        let timeouts = self.connections.timeouts();
+        self.connections.walk_v4(cursor, &mut |connection| {
+            let expires = connection.expires(now, &timeouts);
+            f(connection, connection.idle(now), expires)
         });
     }
 
