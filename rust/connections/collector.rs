@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The thread that forgets idle connections and makes room for new ones.
+//! The thread that forgets idle connections, makes room for new ones, and gives memory back.
 
 use kernel::{
     prelude::*,
     sync::Arc, //
 };
 
-use super::storage::CHUNK;
+use super::keeper::Keeper;
 use crate::{
     core::connection_table::Fate,
-    net::{
-        bh::BottomHalf,
-        clock::coarse_milliseconds, //
-        kthread::{
-            Current,
-            Run, //
-        },
+    net::kthread::{
+        Current,
+        Run, //
     },
     switch::{
         Switch,
@@ -24,16 +20,11 @@ use crate::{
     }, //
 };
 
-/// Slots looked at with bottom halves disabled, before packets have their turn again.
-const BATCH: u32 = 256;
-
 /// Ticks between two rounds: a quarter of a second.
 const PAUSE: c_long = 64;
 
-/// Slots looked at in a round, 8 MB of them. A larger table is gone through in several rounds, so
-/// that a connection may live for that many quarters of a second past its time: two seconds in a
-/// table of a million.
-const ROUND: u32 = 1 << 17;
+/// Ticks between two looks at whether a grace period is over.
+const SHORT_PAUSE: c_long = 2;
 
 /// The collector's body: one thread a switch, on any control CPU.
 pub(crate) struct Collector {
@@ -49,37 +40,42 @@ impl Collector {
 
 impl Run for Collector {
     fn run(&self, current: &Current) {
-        let mut start = 0u32;
+        let connections = self.switch.connections_table();
+        connections.is_collected_here();
+        let mut v4 = Keeper::new(connections, connections.v4_family());
+        let mut v6 = Keeper::new(connections, connections.v6_family());
         let mut upkeep = Upkeep::new();
+        let mut pauses = 0;
         while !current.should_stop() {
-            let connections = self.switch.connections_table();
-            let timeouts = self.switch.tuning.timeouts();
-            let mut starved = false;
-            while connections.wants_growth() && !starved {
-                starved = connections.grow().is_err();
-            }
-            if starved {
+            v4.add_slots();
+            v6.add_slots();
+            if v4.is_starved() || v6.is_starved() {
                 kernel::pr_warn_once!("no memory for more connections\n");
             }
-            let mut budget = ROUND.min(connections.slots());
-            while budget > 0 && !current.should_stop() {
-                let stop = start.saturating_add(BATCH).min(connections.slots());
-                let bh = BottomHalf::disable();
-                connections
-                    .table()
-                    .expire(start..stop, coarse_milliseconds(), &timeouts, |gone| {
-                        self.switch.forget(gone, &bh);
-                        Fate::Remove
-                    });
-                drop(bh);
-                current.yield_if_needed();
-                start = if stop < connections.slots() { stop } else { 0 };
-                budget = budget.saturating_sub(BATCH);
+            v4.return_slots();
+            v6.return_slots();
+            v4.resize(current);
+            v6.resize(current);
+            if pauses <= 0 {
+                pauses = PAUSE;
+                v4.expire(current, &|idle, bh| {
+                    self.switch.forget(idle, bh);
+                    Fate::Remove
+                });
+                v6.expire(current, &|idle, bh| {
+                    self.switch.forget(idle, bh);
+                    Fate::Remove
+                });
+                upkeep.run(&self.switch);
             }
-            upkeep.run(&self.switch);
-            current.sleep_unless(PAUSE, || !starved && connections.wants_growth());
+            let wants_slots = || v4.wants_slots() || v6.wants_slots();
+            let pause = if v4.is_busy() || v6.is_busy() {
+                SHORT_PAUSE
+            } else {
+                pauses
+            };
+            current.sleep_unless(pause, wants_slots);
+            pauses -= pause;
         }
     }
 }
-
-const _: () = assert!(CHUNK % BATCH == 0);

@@ -14,8 +14,8 @@ use crate::{
         Snapshot, //
     },
     core::{
-        connection::Connection,
         connection_state::ConnectionState,
+        known::Known,
         method::Method,
         service_key::Prefix,
         tuple::{
@@ -92,11 +92,11 @@ impl Filter {
     }
 
     /// Whether a connection is meant.
-    fn matches(&self, known: &Connection, there: &There) -> bool {
+    fn matches(&self, known: &Known, there: &There) -> bool {
         fn fits<T: PartialEq>(wanted: Option<T>, found: T) -> bool {
             wanted.is_none_or(|wanted| wanted == found)
         }
-        let (client, service) = (known.client.any(), known.service.any());
+        let (client, service) = (known.client, known.service);
         fits(self.protocol, known.protocol)
             && self
                 .client
@@ -121,37 +121,25 @@ struct There {
 impl There {
     /// Where those of `known` go: what is not translated goes to the destination that is
     /// configured, to the port that it has.
-    fn of(known: &Connection, snapshot: &Snapshot) -> Self {
-        let translated = known.destination.any();
-        let Some(destination) = snapshot.destination_by_id(known.destination_id) else {
-            return Self {
-                method: Method::Nat,
-                endpoint: translated,
-            };
-        };
-        let method = destination.settings.method;
+    fn of(known: &Known, snapshot: &Snapshot) -> Self {
+        let method = known.method;
+        let configured = || snapshot.destination_by_id(known.destination_id);
         let endpoint = match method {
-            Method::Nat => translated,
-            Method::Direct | Method::Tunnel | Method::Local => {
+            Method::Nat if !known.template => known.destination,
+            _ => configured().map_or(known.destination, |destination| {
                 Endpoint::new(destination.key.endpoint.address, known.service.port)
-            }
+            }),
         };
         Self { method, endpoint }
     }
 }
 
 /// Puts all that there is to tell of a connection; `idle` and `expires` in milliseconds.
-fn put(
-    message: &mut Message<'_>,
-    known: &Connection,
-    there: &There,
-    idle: u32,
-    expires: u32,
-) -> Result {
+fn put(message: &mut Message<'_>, known: &Known, there: &There, idle: u32, expires: u32) -> Result {
     message.put_u8(connection::PROTOCOL, known.protocol.number())?;
-    message.put_address(connection::CLIENT_ADDRESS, known.client.address.into())?;
+    message.put_address(connection::CLIENT_ADDRESS, known.client.address)?;
     message.put_be16(connection::CLIENT_PORT, known.client.port)?;
-    message.put_address(connection::SERVICE_ADDRESS, known.service.address.into())?;
+    message.put_address(connection::SERVICE_ADDRESS, known.service.address)?;
     message.put_be16(connection::SERVICE_PORT, known.service.port)?;
     message.put_address(connection::DESTINATION_ADDRESS, there.endpoint.address)?;
     message.put_be16(connection::DESTINATION_PORT, there.endpoint.port)?;
@@ -167,7 +155,7 @@ fn put(
 ///
 /// Connections come and go while the list is told; each that lasts as long is told of.
 ///
-/// Cursor: that of the connection table.
+/// Cursor: those of the connection tables of both families.
 pub(crate) fn dump<'a>(dump: &mut Dump<'a>) -> Result<(), Refusal<'a>> {
     let switch = switch::of(dump.namespace());
     let snapshot = switch.as_ref().map(|switch| switch.config.current.get());
@@ -175,7 +163,8 @@ pub(crate) fn dump<'a>(dump: &mut Dump<'a>) -> Result<(), Refusal<'a>> {
     let (Some(switch), Some(snapshot)) = (switch, snapshot) else {
         return Ok(());
     };
-    let [mut cursor, ..] = dump.cursor();
+    let [v4, v6, ..] = dump.cursor();
+    let mut cursor = [v4, v6];
     let mut result = Ok(());
     switch.connections(&mut cursor, &mut |known, idle, expires| {
         let there = There::of(known, &snapshot);
@@ -190,7 +179,8 @@ pub(crate) fn dump<'a>(dump: &mut Dump<'a>) -> Result<(), Refusal<'a>> {
             }
         }
     });
-    dump.set_cursor([cursor, 0, 0, 0]);
+    let [v4, v6] = cursor;
+    dump.set_cursor([v4, v6, 0, 0]);
     Ok(result?)
 }
 

@@ -36,6 +36,7 @@ use crate::{
         }, //
     },
     net::{
+        clock::coarse_milliseconds, //
         genetlink::{
             uapi::{
                 destination,
@@ -49,7 +50,6 @@ use crate::{
             Refusal,
             Request, //
         },
-        clock::coarse_milliseconds, //
     },
     switch, //
 };

@@ -154,6 +154,7 @@ pub(crate) fn set<'a>(request: &Request<'a>) -> Result<(), Refusal<'a>> {
         let (state, milliseconds) = timeout(attribute)?;
         tuning.set_timeout(state, milliseconds);
     }
+    switch.retune();
     notify::switch(namespace, &switch);
     Ok(())
 }

@@ -98,6 +98,23 @@ impl Bucket {
         found.is_some()
     }
 
+    /// Whether a reference is here. The caller holds the home's lock.
+    pub fn has(&self, tag: u32, index: u32) -> bool {
+        let word = entry_word(tag, index);
+        self.entries
+            .iter()
+            .any(|entry| entry.load(Ordering::Relaxed) == word)
+    }
+
+    /// The indexes of all slots that are referred to here, whatever their home, each as it was
+    /// a moment ago.
+    pub fn indexes(&self) -> impl Iterator<Item = u32> + '_ {
+        self.entries.iter().filter_map(|entry| {
+            let word = entry.load(Ordering::Acquire);
+            ((word & 0xffff_ffff) as u32).checked_sub(1)
+        })
+    }
+
     /// Takes the lock, spinning: whoever has it is a few instructions from giving it back.
     ///
     /// In the kernel bottom halves must be off.

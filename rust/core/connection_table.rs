@@ -2,24 +2,18 @@
 
 //! The connection table: shared by all CPUs, read without a lock and without a write.
 //!
-//! A hit costs two cache lines, the bucket and the slot. One entry serves both directions,
-//! since it is found by its client alone (see [`super::tuple`]). All memory is the caller's:
-//! buckets are given once, slots piece by piece by whoever may sleep; a new connection takes
-//! a free slot and never waits for memory.
+//! A hit costs two cache lines, the bucket and the slot (IPv6: another one, as the slot is
+//! longer). One entry serves both directions, since it is found by its client alone (see
+//! [`super::tuple`]). All memory is another's ([`Memory`]): a new connection takes a free slot
+//! and never waits for memory. [`super::resize`] replaces the buckets while all this goes on.
 
 use ::core::marker::PhantomData;
-use ::core::ops::{
-    Deref,
-    Range, //
-};
+use ::core::ops::Range;
 
-use super::atomic::{
-    AtomicU32,
-    Ordering, //
-};
 use super::bucket::{
     self,
-    Bucket, //
+    Bucket,
+    Locked, //
 };
 use super::connection::Connection;
 use super::connection_state::ConnectionState;
@@ -30,20 +24,22 @@ use super::connections::{
     Hit,
     Insertion, //
 };
-use super::free_list::FreeList;
+use super::free_list::GROUP;
+use super::memory::{
+    Buckets,
+    Layout,
+    Memory, //
+};
 use super::slot::{
     Key,
     Slot,
-    Slots,
     Stored, //
 };
 use super::timeouts::Timeouts;
 use super::tuple::{
     Direction,
     Endpoint,
-    Ipv4Address,
-    Protocol,
-    Seed, //
+    Protocol, //
 };
 
 /// What is to become of a connection that has been idle for its timeout.
@@ -55,99 +51,251 @@ pub enum Fate {
     Turn(ConnectionState),
 }
 
-/// How many buckets to give a table that shall hold `limit` connections: a power of two that
-/// leaves two to four connections for a bucket of seven entries.
-pub const fn buckets_for(limit: u32) -> u32 {
-    match (limit / 4).checked_next_power_of_two() {
-        Some(buckets) if buckets >= 16 => buckets,
-        _ => 16,
-    }
-}
-
-/// The connection table.
+/// The table that lies in a memory.
 ///
-/// In the kernel, what changes the table ([`Self::insert`], [`Self::remove`],
-/// [`Self::expire`]) is called with bottom halves off; the others from anywhere.
-#[derive(Debug)]
-pub struct ConnectionTable<B, S, A: Stored = Ipv4Address> {
-    buckets: B,
-    slots: S,
-    free: FreeList,
-    half_open: AtomicU32,
+/// In the kernel, what changes it is called with bottom halves off.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionTable<A, M> {
+    memory: M,
     family: PhantomData<A>,
-    mask: usize,
-    seed: Seed,
 }
 
-impl<B: Deref<Target = [Bucket]>, S: Slots<A>, A: Stored> ConnectionTable<B, S, A> {
-    /// A table of these empty buckets, as many as a power of two and at least 16, and of slots
-    /// that [`Self::add_slots`] will name. `None` for another number of buckets.
-    pub fn new(buckets: B, slots: S, seed: Seed) -> Option<Self> {
-        let count = buckets.len();
-        (count.is_power_of_two() && count > bucket::REACH).then(|| Self {
-            mask: count.wrapping_sub(1),
-            buckets,
-            slots,
-            free: FreeList::new(),
-            half_open: AtomicU32::new(0),
-            family: PhantomData,
-            seed,
-        })
+/// Where the connections of a hash begin in an array: the buckets from its home on.
+struct Home<'a, B> {
+    buckets: &'a B,
+    hash: u64,
+}
+
+impl<'a, B: Buckets> Home<'a, B> {
+    #[inline(always)]
+    fn new(buckets: &'a B, hash: u64) -> Self {
+        Self { buckets, hash }
     }
 
-    /// The slots' storage, for whoever adds to it.
-    pub fn slots(&self) -> &S {
-        &self.slots
+    /// The bucket `distance` further on than home, round the end.
+    #[inline(always)]
+    fn bucket(&self, distance: usize) -> Option<&'a Bucket> {
+        // The upper half of the hash is the tag.
+        let home = (self.hash & 0xffff_ffff) as usize;
+        self.buckets
+            .bucket(home.wrapping_add(distance) & self.buckets.mask())
     }
 
-    /// Gives the table `count` more slots from index `first` on, which the storage has from
-    /// now on. Each index may be given once.
-    pub fn add_slots(&self, first: u32, count: u32) {
-        if count > 0 {
-            self.free.push(&self.slots, first, count);
-        }
-    }
-
-    /// How many slots are free.
-    pub fn free_count(&self) -> u32 {
-        self.free.count()
-    }
-
-    /// How many connections there can be at most.
-    pub fn limit(&self) -> u32 {
-        self.slots.limit()
-    }
-
-    /// Finds a connection by its key.
-    fn find_key(&self, key: Key<A>) -> Option<Found<A>> {
-        self.find(key.hash(self.seed), |index| {
-            let (handle, connection) = self.slots.slot(index)?.read_if(index, key)?;
-            Some(Found { handle, connection })
-        })
+    /// Locks the connections of this home.
+    fn lock(&self) -> Option<Locked<'a>> {
+        Some(self.bucket(0)?.lock())
     }
 
     /// What `read` makes of the first slot for which it makes something, of all with this hash.
     #[inline(always)]
-    fn find<T>(&self, hash: u64, read: impl Fn(u32) -> Option<T>) -> Option<T> {
-        let home = self.bucket(hash, 0)?;
-        let found = home.find(bucket::tag(hash), &read);
+    fn find<T>(&self, read: impl Fn(u32) -> Option<T>) -> Option<T> {
+        let home = self.bucket(0)?;
+        let found = home.find(bucket::tag(self.hash), &read);
         let spill = home.spill();
         if found.is_some() || spill.is_empty() {
             return found;
         }
-        self.find_spilled(spill, hash, read)
+        self.find_spilled(spill, read)
     }
 
-    /// Finds a connection in the buckets after its home.
+    /// The same in the buckets after home.
     #[cold]
     #[inline(never)]
     fn find_spilled<T>(
         &self,
         mut spill: bucket::Spill,
-        hash: u64,
         read: impl Fn(u32) -> Option<T>,
     ) -> Option<T> {
-        spill.find_map(|distance| self.bucket(hash, distance)?.find(bucket::tag(hash), &read))
+        spill.find_map(|distance| self.bucket(distance)?.find(bucket::tag(self.hash), &read))
+    }
+
+    /// Puts a reference to a slot where there is room; false if there is none.
+    fn put(&self, lock: &Locked<'_>, index: u32) -> bool {
+        for distance in 0..=bucket::REACH {
+            // Counted first, so that whoever can come to know of the connection finds it.
+            lock.spilled(distance);
+            if self
+                .bucket(distance)
+                .is_some_and(|bucket| bucket.put(bucket::tag(self.hash), index))
+            {
+                return true;
+            }
+            lock.returned(distance);
+        }
+        false
+    }
+
+    /// Takes the reference to a slot out, if it is there.
+    fn take(&self, lock: &Locked<'_>, index: u32) {
+        for distance in 0..=bucket::REACH {
+            if self
+                .bucket(distance)
+                .is_some_and(|bucket| bucket.take(bucket::tag(self.hash), index))
+            {
+                lock.returned(distance);
+                return;
+            }
+        }
+    }
+
+    /// Whether there is a reference to a slot. Under the lock.
+    fn has(&self, index: u32) -> bool {
+        (0..=bucket::REACH).any(|distance| {
+            self.bucket(distance)
+                .is_some_and(|bucket| bucket.has(bucket::tag(self.hash), index))
+        })
+    }
+}
+
+/// The homes of a hash in all arrays that have to be kept up, locked. The order is that of the
+/// arrays: two who have different ideas of which they are have a lock in common, that in the array
+/// that both know, and never each one that the other waits for.
+struct Homes<'a, B> {
+    current: (Home<'a, B>, Locked<'a>),
+    next: Option<(Home<'a, B>, Locked<'a>)>,
+    fills: bool,
+}
+
+impl<'a, B: Buckets> Homes<'a, B> {
+    fn lock(layout: Layout<'a, B>, hash: u64) -> Option<Self> {
+        let locked = |buckets| {
+            let home = Home::new(buckets, hash);
+            let lock = home.lock()?;
+            Some((home, lock))
+        };
+        let current = locked(layout.current)?;
+        let next = match layout.next {
+            Some(next) => Some(locked(next)?),
+            None => None,
+        };
+        Some(Self {
+            current,
+            next,
+            fills: layout.fills,
+        })
+    }
+
+    /// What [`Home::find`] finds in any of them.
+    fn find<T>(&self, read: impl Fn(u32) -> Option<T>) -> Option<T> {
+        self.current.0.find(&read).or_else(|| {
+            let (next, _) = self.next.as_ref()?;
+            next.find(&read)
+        })
+    }
+
+    /// Puts a reference into each that is to have it, or none.
+    fn put(&self, index: u32) -> bool {
+        let next = self.next.as_ref().filter(|_| self.fills);
+        if next.is_some_and(|(home, lock)| !home.put(lock, index)) {
+            return false;
+        }
+        let (home, lock) = &self.current;
+        let put = home.put(lock, index);
+        if let (false, Some((home, lock))) = (put, next) {
+            home.take(lock, index);
+        }
+        put
+    }
+
+    /// Takes a reference out of all.
+    fn take(&self, index: u32) {
+        for (home, lock) in ::core::iter::once(&self.current).chain(&self.next) {
+            home.take(lock, index);
+        }
+    }
+}
+
+impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
+    /// The table in this memory.
+    #[inline(always)]
+    pub const fn new(memory: M) -> Self {
+        Self {
+            memory,
+            family: PhantomData,
+        }
+    }
+
+    /// The memory.
+    #[inline(always)]
+    pub const fn memory(&self) -> &M {
+        &self.memory
+    }
+
+    /// How many slots are free.
+    pub fn free_count(&self) -> u32 {
+        self.memory.books().free()
+    }
+
+    /// Gives the table the slots of a new chunk, which the memory has from now on. Each may be
+    /// given once until it was taken back.
+    pub fn add_chunk(&self, chunk: u32) {
+        let group = self.memory.groups().get((chunk / GROUP) as usize);
+        if let (Some(group), Some(slots)) = (group, self.memory.chunk(chunk)) {
+            self.memory.books().add_free(M::CHUNK);
+            group.fill(chunk % GROUP, slots);
+        }
+    }
+
+    /// Takes a chunk back if none of its slots is in use; whether it did. Nobody gets one of them
+    /// any more, but some may still look at them: the memory is to be kept for a grace period, and
+    /// the chunk's place is not to be used again before.
+    pub fn take_chunk(&self, chunk: u32) -> bool {
+        let sealed = self
+            .memory
+            .groups()
+            .get((chunk / GROUP) as usize)
+            .is_some_and(|group| group.seal(chunk % GROUP, M::CHUNK));
+        if sealed {
+            self.memory.books().sub_free(M::CHUNK);
+        }
+        sealed
+    }
+
+    /// How many slots of a chunk are free.
+    pub fn free_in(&self, chunk: u32) -> u32 {
+        self.memory
+            .groups()
+            .get((chunk / GROUP) as usize)
+            .map_or(0, |group| group.count(chunk % GROUP))
+    }
+
+    /// Takes a free slot.
+    fn pop(&self) -> Option<u32> {
+        for (group, first) in self
+            .memory
+            .groups()
+            .iter()
+            .zip((0_u32..).step_by(GROUP as usize))
+        {
+            let popped = group.pop(|number| self.memory.chunk(first.wrapping_add(number)));
+            if let Some((number, place)) = popped {
+                self.memory.books().sub_free(1);
+                let chunk = first.wrapping_add(number);
+                return Some(chunk.wrapping_mul(M::CHUNK).wrapping_add(place));
+            }
+        }
+        None
+    }
+
+    /// Gives a slot back.
+    fn push(&self, index: u32, slot: &Slot<A>) {
+        let chunk = index / M::CHUNK;
+        if let Some(group) = self.memory.groups().get((chunk / GROUP) as usize) {
+            self.memory.books().add_free(1);
+            group.push(chunk % GROUP, slot, index % M::CHUNK);
+        }
+    }
+
+    /// All there is to know of the connection with this key.
+    fn find_key(&self, key: Key<A>) -> Option<Found<A>> {
+        let hash = key.hash(self.memory.books().seed());
+        Home::new(self.memory.current(), hash).find(|index| self.read_if(index, key))
+    }
+
+    /// The connection of a slot if it has this key.
+    fn read_if(&self, index: u32, key: Key<A>) -> Option<Found<A>> {
+        let (handle, connection) = self.memory.slot(index)?.read_if(index, key)?;
+        Some(Found { handle, connection })
     }
 
     /// Fills a slot and refers to it; `None` if there is no room near its bucket.
@@ -159,82 +307,59 @@ impl<B: Deref<Target = [Bucket]>, S: Slots<A>, A: Stored> ConnectionTable<B, S, 
     ) -> Option<Insertion<A>> {
         slot.fill(connection);
         let key = Key::of(connection);
-        let hash = key.hash(self.seed);
-        let home = self.bucket(hash, 0)?;
-        let lock = home.lock();
-        // Who else could insert the same client waits for this lock.
-        if let Some(found) = self.find_key(key) {
+        let hash = key.hash(self.memory.books().seed());
+        // Who else could insert the same client waits for these locks.
+        let homes = Homes::lock(self.memory.layout(), hash)?;
+        let find = |key| homes.find(|index| self.read_if(index, key));
+        if let Some(found) = find(key) {
             return Some(Insertion::Exists(found));
         }
-        if let Some(found) = Key::of_reply(connection).and_then(|key| self.find_key(key)) {
+        if let Some(found) = Key::of_reply(connection).and_then(find) {
             return Some(Insertion::Clash(found));
         }
-        self.count_state(ConnectionState::None, connection.state);
+        // Counted first: the other end may be answered, and seen by another CPU, at once.
+        let books = self.memory.books();
+        books.step(ConnectionState::None, connection.state);
         let sequence = slot.publish();
-        for distance in 0..=bucket::REACH {
-            // Counted first, so that whoever can come to know of the connection finds it.
-            lock.spilled(distance);
-            if self
-                .bucket(hash, distance)
-                .is_some_and(|bucket| bucket.put(bucket::tag(hash), index))
-            {
-                return Some(Insertion::Made(Handle { index, sequence }));
-            }
-            lock.returned(distance);
+        if homes.put(index) {
+            return Some(Insertion::Made(Handle { index, sequence }));
         }
-        self.count_state(slot.retire(), ConnectionState::None);
+        books.step(slot.retire(), ConnectionState::None);
         None
     }
 
-    /// Counts a step from one state to another, in what is half open.
-    #[inline(always)]
-    fn count_state(&self, from: ConnectionState, to: ConnectionState) {
-        match (from.is_half_open(), to.is_half_open()) {
-            (false, true) => _ = self.half_open.fetch_add(1, Ordering::Relaxed),
-            (true, false) => _ = self.half_open.fetch_sub(1, Ordering::Relaxed),
-            _ => {}
-        }
-    }
-
-    /// Under the lock of a connection's home: lets `decide` say what is to become of it, and does
-    /// that. `None` if it is gone already, or nothing is to become of it.
+    /// Under the locks of a connection's homes: lets `decide` say what is to become of it, and
+    /// does that. `None` if it is gone already, or nothing is to become of it.
     fn settle(
         &self,
         handle: Handle,
-        decide: impl FnOnce(&Connection<A>) -> Option<Fate>,
         now: u32,
+        decide: impl FnOnce(&Connection<A>) -> Option<Fate>,
     ) -> Option<Connection<A>> {
-        let slot = self.slots.slot(handle.index)?;
-        let (sequence, hash) = slot.hash(self.seed)?;
+        let books = self.memory.books();
+        let slot = self.memory.slot(handle.index)?;
+        let (sequence, hash) = slot.hash(books.seed())?;
         if sequence != handle.sequence {
             return None;
         }
-        let home = self.bucket(hash, 0)?;
-        let lock = home.lock();
-        // Only under this lock can the use end, so what is read now stays true.
+        let homes = Homes::lock(self.memory.layout(), hash)?;
+        // Only under these locks can the use end, so what is read now stays true.
         let (held, mut connection) = slot.read(handle.index)?;
         if held != handle {
             return None;
         }
         if let Fate::Turn(state) = decide(&connection)? {
             if let Some((from, to)) = slot.touch(sequence, connection.state, now, |_| state) {
-                self.count_state(from, to);
+                books.step(from, to);
             }
             return Some(connection);
         }
-        for distance in 0..=bucket::REACH {
-            if self
-                .bucket(hash, distance)
-                .is_some_and(|bucket| bucket.take(bucket::tag(hash), handle.index))
-            {
-                lock.returned(distance);
-                break;
-            }
-        }
+        homes.take(handle.index);
         connection.state = slot.retire();
-        self.count_state(connection.state, ConnectionState::None);
-        drop(lock);
-        self.free.push(&self.slots, handle.index, 1);
+        drop(homes);
+        books.step(connection.state, ConnectionState::None);
+        self.push(handle.index, slot);
+        self.memory.budget().give();
         Some(connection)
     }
 
@@ -259,7 +384,7 @@ impl<B: Deref<Target = [Bucket]>, S: Slots<A>, A: Stored> ConnectionTable<B, S, 
                         .is_expired(now, timeouts)
                         .then(|| told(connection))
                 };
-                if self.settle(handle, decide, now).is_some() {
+                if self.settle(handle, now, decide).is_some() {
                     expired = expired.wrapping_add(1);
                 }
             }
@@ -270,26 +395,68 @@ impl<B: Deref<Target = [Bucket]>, S: Slots<A>, A: Stored> ConnectionTable<B, S, 
     /// The connections in a range of slots. To go on later, begin after the last index seen
     /// ([`Handle::index`]): what lives all the while is told of exactly once.
     pub fn iter(&self, range: Range<u32>) -> impl Iterator<Item = (Handle, Connection<A>)> + '_ {
-        range
-            .map_while(|index| Some((index, self.slots.slot(index)?)))
-            .filter_map(|(index, slot)| slot.read(index))
+        let groups = u32::try_from(self.memory.groups().len()).unwrap_or(u32::MAX);
+        let chunks = range
+            .end
+            .div_ceil(M::CHUNK)
+            .min(groups.saturating_mul(GROUP));
+        (range.start / M::CHUNK..chunks)
+            .filter_map(|chunk| Some((chunk.wrapping_mul(M::CHUNK), self.memory.chunk(chunk)?)))
+            .flat_map(move |(first, slots)| {
+                // Only of the first and the last chunk it may be a part.
+                let skipped = range.start.saturating_sub(first);
+                let wanted = range.end.saturating_sub(first).saturating_sub(skipped);
+                (first..)
+                    .zip(slots)
+                    .skip(skipped as usize)
+                    .take(wanted as usize)
+                    .filter_map(|(index, slot)| slot.read(index))
+            })
     }
 
-    /// The bucket `distance` further on than a hash's home, round the end.
-    #[inline(always)]
-    fn bucket(&self, hash: u64, distance: usize) -> Option<&Bucket> {
-        // The upper half of the hash is the tag.
-        let home = (hash & 0xffff_ffff) as usize;
-        self.buckets.get(home.wrapping_add(distance) & self.mask)
+    /// Puts references to the connections at home in buckets `homes` of the current array into
+    /// the next one, if there is one, unless they are there; whether there was room for all.
+    ///
+    /// Everybody must have come to fill the next one by themselves before this begins.
+    pub fn copy(&self, homes: Range<usize>) -> bool {
+        let layout = self.memory.layout();
+        let Some(next) = layout.next else {
+            return true;
+        };
+        homes
+            .into_iter()
+            .all(|home| self.copy_home(layout.current, next, home) == Some(true))
+    }
+
+    /// The same for one bucket; `None` if there is no such bucket.
+    fn copy_home(&self, current: &M::Buckets, next: &M::Buckets, home: usize) -> Option<bool> {
+        let seed = self.memory.books().seed();
+        // The hash of which this is the home: only its lower half matters here.
+        let from = Home::new(current, home as u64);
+        let lock = from.lock()?;
+        for distance in ::core::iter::once(0).chain(from.bucket(0)?.spill()) {
+            for index in from.bucket(distance)?.indexes() {
+                // Those at home here cannot change under the lock; others do not matter.
+                let Some((_, hash)) = self.memory.slot(index).and_then(|slot| slot.hash(seed))
+                else {
+                    continue;
+                };
+                if hash as usize & current.mask() != home {
+                    continue;
+                }
+                let to = Home::new(next, hash);
+                let to_lock = to.lock()?;
+                if !to.has(index) && !to.put(&to_lock, index) {
+                    return Some(false);
+                }
+            }
+        }
+        drop(lock);
+        Some(true)
     }
 }
 
-impl<B, S, A> Connections<A> for ConnectionTable<B, S, A>
-where
-    B: Deref<Target = [Bucket]>,
-    S: Slots<A>,
-    A: Stored,
-{
+impl<A: Stored, M: Memory<A>> Connections<A> for ConnectionTable<A, M> {
     #[inline(always)]
     fn hit(
         &self,
@@ -299,9 +466,9 @@ where
         other: Endpoint<A>,
     ) -> Option<Hit<A>> {
         let key = Key::new(direction, protocol, client, other);
-        self.find(key.hash(self.seed), |index| {
-            self.slots.slot(index)?.hit_if(index, key)
-        })
+        let hash = key.hash(self.memory.books().seed());
+        Home::new(self.memory.current(), hash)
+            .find(|index| self.memory.slot(index)?.hit_if(index, key))
     }
 
     fn lookup(
@@ -324,16 +491,23 @@ where
     }
 
     fn insert(&self, connection: &Connection<A>) -> Insertion<A> {
-        let Some(index) = self.free.pop(&self.slots) else {
+        let budget = self.memory.budget();
+        if !budget.take() {
+            return Insertion::Full;
+        }
+        let slot = self
+            .pop()
+            .and_then(|index| Some((index, self.memory.slot(index)?)));
+        let Some((index, slot)) = slot else {
+            budget.give();
             return Insertion::Full;
         };
         let insertion = self
-            .slots
-            .slot(index)
-            .and_then(|slot| self.insert_slot(connection, index, slot))
+            .insert_slot(connection, index, slot)
             .unwrap_or(Insertion::Full);
         if !matches!(insertion, Insertion::Made(_)) {
-            self.free.push(&self.slots, index, 1);
+            self.push(index, slot);
+            budget.give();
         }
         insertion
     }
@@ -345,19 +519,19 @@ where
         seen: ConnectionState,
         now: u32,
         next: impl Fn(ConnectionState) -> ConnectionState,
-    ) {
-        if let Some(slot) = self.slots.slot(handle.index) {
-            if let Some((from, to)) = slot.touch(handle.sequence, seen, now, next) {
-                self.count_state(from, to);
-            }
-        }
+    ) -> Option<(ConnectionState, ConnectionState)> {
+        let slot = self.memory.slot(handle.index)?;
+        let (from, to) = slot.touch(handle.sequence, seen, now, next)?;
+        self.memory.books().step(from, to);
+        Some((from, to))
     }
 
     fn remove(&self, handle: Handle) -> Option<Connection<A>> {
-        self.settle(handle, |_| Some(Fate::Remove), 0)
+        self.settle(handle, 0, |_| Some(Fate::Remove))
     }
 
+    #[inline(always)]
     fn half_open(&self) -> u32 {
-        self.half_open.load(Ordering::Relaxed)
+        self.memory.books().half_open()
     }
 }

@@ -112,14 +112,15 @@ pub trait Connections<A: Address> {
     /// `seen` when the connection was found.
     ///
     /// Writes to shared memory only if the clock has moved or the state changes. `next` may be
-    /// called again with a newer state, if another CPU was faster.
+    /// called again with a newer state, if another CPU was faster. What came back is the step
+    /// that was made, if this call made one.
     fn touch(
         &self,
         handle: Handle,
         seen: ConnectionState,
         now: u32,
         next: impl Fn(ConnectionState) -> ConnectionState,
-    );
+    ) -> Option<(ConnectionState, ConnectionState)>;
 
     /// Takes a connection out and returns what it was; `None` if it is gone already.
     fn remove(&self, handle: Handle) -> Option<Connection<A>>;

@@ -1,27 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The free slots, as a stack without a lock (Treiber, IBM RJ 5118, 1986).
+//! The free slots: for each chunk of them a stack without a lock (Treiber, IBM RJ 5118, 1986),
+//! and a bit that says whether there is something on it.
+//!
+//! Slots are taken from the lowest chunk that has one, so that the highest ones drain and can
+//! be given back when connections become fewer.
 
 use super::atomic::{
-    AtomicU32,
     AtomicU64,
     Ordering, //
 };
-
 use super::slot::{
-    Slots,
+    Slot,
     Stored, //
 };
 
-/// The stack of free slots. A counter beside the top makes every state of it unique, so that a
-/// top that went and came back meanwhile is not mistaken for one that stayed.
+/// Chunks in a group.
+pub const GROUP: u32 = 64;
+
+/// The stack of one chunk's free slots.
+///
+/// One word is all of it: a counter in the upper half that makes every state of it unique, so
+/// that a top that went and came back meanwhile is not mistaken for one that stayed; below it how
+/// many are free, and in the lowest 16 bits the place of the top one in the chunk, plus 1.
 #[derive(Debug, Default)]
-#[repr(C, align(64))]
 pub struct FreeList {
-    /// Counter in the upper half, index of the top slot plus 1 in the lower; 0 is empty.
     top: AtomicU64,
-    /// How many are free; behind by those that are just being taken or given back.
-    count: AtomicU32,
+}
+
+/// What the word of a [`FreeList`] says.
+#[derive(Clone, Copy)]
+struct Top {
+    counter: u32,
+    count: u32,
+    link: u32,
+}
+
+impl Top {
+    #[inline(always)]
+    const fn of(word: u64) -> Self {
+        Self {
+            counter: (word >> 32) as u32,
+            count: ((word >> 16) & 0xffff) as u32,
+            link: (word & 0xffff) as u32,
+        }
+    }
+
+    /// The word of the next state.
+    #[inline(always)]
+    const fn next(self, count: u32, link: u32) -> u64 {
+        ((self.counter.wrapping_add(1) as u64) << 32)
+            | ((count as u64 & 0xffff) << 16)
+            | (link as u64 & 0xffff)
+    }
 }
 
 impl FreeList {
@@ -30,66 +61,181 @@ impl FreeList {
         Self::default()
     }
 
-    /// How many slots are free.
+    /// How many slots are on it.
     pub fn count(&self) -> u32 {
-        self.count.load(Ordering::Relaxed)
+        Top::of(self.top.load(Ordering::Acquire)).count
     }
 
-    /// Takes a free slot. Any context; never waits.
-    pub fn pop<A: Stored>(&self, slots: &impl Slots<A>) -> Option<u32> {
-        let mut top = self.top.load(Ordering::Acquire);
+    /// Takes a slot: its place in the chunk, and whether it was the last. Any context; never
+    /// waits.
+    ///
+    /// `slots` gives the chunk, if it is still there.
+    pub fn pop<'a, A: Stored>(
+        &self,
+        slots: impl Fn() -> Option<&'a [Slot<A>]>,
+    ) -> Option<(u32, bool)> {
+        let mut word = self.top.load(Ordering::Acquire);
         loop {
-            let index = ((top & 0xffff_ffff) as u32).checked_sub(1)?;
+            let top = Top::of(word);
+            let place = top.link.checked_sub(1)?;
             // If the slot is taken before the exchange below, this link is stale, but then the
             // counter has moved on and the exchange fails.
-            let next = slots.slot(index)?.next_free();
-            match self.exchange(top, next) {
-                Ok(()) => {
-                    self.count.fetch_sub(1, Ordering::Relaxed);
-                    return Some(index);
-                }
-                Err(newer) => top = newer,
+            let next = slots()?.get(place as usize)?.next_free();
+            match self.exchange(word, top.next(top.count.wrapping_sub(1), next)) {
+                Ok(()) => return Some((place, top.count == 1)),
+                Err(newer) => word = newer,
             }
         }
     }
 
-    /// Gives back one slot, or adds `count` new ones from `first` on.
+    /// Gives back a slot of this place in the chunk; whether the list was empty. Any context;
+    /// never waits.
     ///
-    /// They must be there, free, and in no list. Any context; never waits.
-    pub fn push<A: Stored>(&self, slots: &impl Slots<A>, first: u32, count: u32) {
-        let Some(last) = first.checked_add(count).and_then(|end| end.checked_sub(1)) else {
-            return;
-        };
-        for index in first..last {
-            if let Some(slot) = slots.slot(index) {
-                slot.set_next_free(index.wrapping_add(2));
-            }
-        }
-        let Some(slot) = slots.slot(last) else {
-            return;
-        };
-        // Counted before they can be taken, so that the count never falls below zero.
-        self.count.fetch_add(count, Ordering::Relaxed);
-        let mut top = self.top.load(Ordering::Relaxed);
+    /// The slot must be free and not on the list.
+    pub fn push<A: Stored>(&self, slot: &Slot<A>, place: u32) -> bool {
+        let mut word = self.top.load(Ordering::Relaxed);
         loop {
-            slot.set_next_free((top & 0xffff_ffff) as u32);
-            match self.exchange(top, first.wrapping_add(1)) {
-                Ok(()) => return,
-                Err(newer) => top = newer,
+            let top = Top::of(word);
+            slot.set_next_free(top.link);
+            let new = top.next(top.count.wrapping_add(1), place.wrapping_add(1));
+            match self.exchange(word, new) {
+                Ok(()) => return top.count == 0,
+                Err(newer) => word = newer,
             }
         }
     }
 
-    /// Replaces the top if it is still the one seen, and moves the counter on.
-    fn exchange(&self, seen: u64, link: u32) -> Result<(), u64> {
-        let counter = (seen >> 32).wrapping_add(1) << 32;
+    /// Puts all slots of a new chunk on the list, which is empty, and nobody's but the caller's.
+    fn fill<A: Stored>(&self, slots: &[Slot<A>]) {
+        // At most 2^15.
+        let count = (slots.len() & 0xffff) as u32;
+        let mut link = 0;
+        for (slot, next) in slots.iter().zip(1..count.wrapping_add(1)).rev() {
+            slot.set_next_free(link);
+            link = next;
+        }
+        let top = Top::of(self.top.load(Ordering::Relaxed));
+        self.top.store(top.next(count, link), Ordering::Release);
+    }
+
+    /// Takes all slots at once if that is all the chunk has; whether it was.
+    fn seal(&self, size: u32) -> bool {
+        let word = self.top.load(Ordering::Acquire);
+        let top = Top::of(word);
+        top.count == size && self.exchange(word, top.next(0, 0)).is_ok()
+    }
+
+    /// Replaces the word if it is still the one seen.
+    #[inline(always)]
+    fn exchange(&self, seen: u64, new: u64) -> Result<(), u64> {
         self.top
-            .compare_exchange_weak(
-                seen,
-                counter | u64::from(link),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            )
+            .compare_exchange(seen, new, Ordering::AcqRel, Ordering::Acquire)
             .map(|_| ())
     }
+}
+
+/// The free slots of [`GROUP`] chunks.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct FreeGroup {
+    /// A bit for each list with something on it. It may be set for a moment while there is
+    /// nothing; it is not cleared while there is something but by one who then looks again.
+    some: AtomicU64,
+    lists: [FreeList; GROUP as usize],
+}
+
+impl Default for FreeGroup {
+    fn default() -> Self {
+        Self {
+            some: AtomicU64::new(0),
+            lists: ::core::array::from_fn(|_| FreeList::new()),
+        }
+    }
+}
+
+impl FreeGroup {
+    /// A group of empty lists.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a slot of the lowest chunk that has one: the chunk's number in the group, and the
+    /// slot's place in it.
+    pub fn pop<'a, A: Stored>(
+        &self,
+        chunk: impl Fn(u32) -> Option<&'a [Slot<A>]>,
+    ) -> Option<(u32, u32)> {
+        let mut some = self.some.load(Ordering::Acquire);
+        while some != 0 {
+            let number = some.trailing_zeros();
+            some &= some.wrapping_sub(1);
+            let popped = self
+                .lists
+                .get(number as usize)
+                .and_then(|list| list.pop(|| chunk(number)));
+            if let Some((place, was_last)) = popped {
+                if was_last {
+                    self.emptied(number);
+                }
+                return Some((number, place));
+            }
+        }
+        None
+    }
+
+    /// Gives back a slot of this place of chunk `number`.
+    pub fn push<A: Stored>(&self, number: u32, slot: &Slot<A>, place: u32) {
+        let was_empty = self
+            .lists
+            .get(number as usize)
+            .is_some_and(|list| list.push(slot, place));
+        // Who found the list with something on it leaves the bit to the one who did not.
+        if was_empty {
+            self.some.fetch_or(bit(number), Ordering::AcqRel);
+        }
+    }
+
+    /// Puts all slots of the new chunk `number` on its list.
+    pub fn fill<A: Stored>(&self, number: u32, slots: &[Slot<A>]) {
+        if let Some(list) = self.lists.get(number as usize) {
+            list.fill(slots);
+            self.some.fetch_or(bit(number), Ordering::AcqRel);
+        }
+    }
+
+    /// Takes all slots of chunk `number`, which has `size`, if they are all free; whether they
+    /// were. From then on nobody gets one of them.
+    pub fn seal(&self, number: u32, size: u32) -> bool {
+        let sealed = self
+            .lists
+            .get(number as usize)
+            .is_some_and(|list| list.seal(size));
+        if sealed {
+            self.emptied(number);
+        }
+        sealed
+    }
+
+    /// How many slots of chunk `number` are free.
+    pub fn count(&self, number: u32) -> u32 {
+        self.lists
+            .get(number as usize)
+            .map_or(0, |list| list.count())
+    }
+
+    /// Clears the bit of a list that was empty a moment ago.
+    ///
+    /// If something came on it meanwhile, whoever put it there has set the bit: either after this,
+    /// or before, and then it is seen here. The exchanges of one word have an order.
+    fn emptied(&self, number: u32) {
+        self.some.fetch_and(!bit(number), Ordering::AcqRel);
+        if self.count(number) > 0 {
+            self.some.fetch_or(bit(number), Ordering::AcqRel);
+        }
+    }
+}
+
+/// The bit of a list.
+const fn bit(number: u32) -> u64 {
+    1 << (number % GROUP)
 }

@@ -21,6 +21,7 @@
 
 pub mod address;
 pub mod atomic;
+pub mod books;
 pub mod bucket;
 pub mod checksum;
 pub mod connection;
@@ -39,6 +40,8 @@ pub mod icmpv4;
 pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;
+pub mod known;
+pub mod memory;
 pub mod method;
 pub mod network;
 pub mod packet;
@@ -46,6 +49,7 @@ pub mod prefix;
 pub mod protocol;
 pub mod rate;
 pub mod rate_limit;
+pub mod resize;
 pub mod rewrite;
 pub mod scheduler;
 pub mod sctp;

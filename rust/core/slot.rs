@@ -35,7 +35,7 @@ use super::tuple::{
 };
 
 /// An address family whose connections the table can hold.
-pub trait Stored: Address {
+pub trait Stored: Address + 'static {
     /// An endpoint and 16 bits more, cheap to compare.
     type Packed: Copy + PartialEq + Debug;
     /// The endpoints of a connection as they lie in a slot. All zeros at first.
@@ -378,14 +378,4 @@ const fn state_word(sequence: u32, state: ConnectionState) -> u64 {
 #[inline(always)]
 fn state_of(word: u64) -> ConnectionState {
     ConnectionState::from_value((word & 0xffff_ffff) as u32)
-}
-
-/// Where the slots are. They are given piece by piece and never taken back, so that an index
-/// once valid stays so as long as the table.
-pub trait Slots<A: Stored = Ipv4Address> {
-    /// The slot with this index, if it is there yet.
-    fn slot(&self, index: u32) -> Option<&Slot<A>>;
-
-    /// How many slots there can be at most.
-    fn limit(&self) -> u32;
 }

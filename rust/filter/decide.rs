@@ -186,8 +186,12 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
             Protocol::Udp => state,
             Protocol::Sctp => sctp_state::next(state, segment.chunks, direction),
         };
-        self.connections()
+        let step = self
+            .connections()
             .touch(found.handle, found.state, self.now, next_state);
+        if let Some((from, to)) = step {
+            self.services.changed(found.destination_id, from, to);
+        }
         let mut forward = Forward {
             segment: *segment,
             direction,

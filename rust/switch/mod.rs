@@ -9,8 +9,8 @@ mod outgoing;
 mod receive;
 mod registry;
 mod report;
-mod view;
 mod upkeep;
+mod view;
 
 pub(crate) use self::explain::{
     Explanation,
@@ -22,11 +22,11 @@ pub(crate) use self::registry::{
     Lifetime, //
 };
 
+pub(crate) use self::upkeep::Upkeep;
 use ::core::sync::atomic::{
     AtomicU32,
     Ordering::Relaxed, //
 };
-pub(crate) use self::upkeep::Upkeep;
 
 use kernel::{
     new_mutex,
@@ -48,6 +48,7 @@ use crate::{
         drop_reason::DropReason,
         rate_limit::RateLimit,
         tuning::Tuning, //
+        tuple::Address,
     },
     engine::claim::Claim,
     filter::Services as _,
@@ -183,7 +184,7 @@ impl Switch {
     }
 
     /// Accounts for the end of a connection.
-    pub(crate) fn forget(&self, gone: &Connection, bh: &BottomHalf) {
+    pub(crate) fn forget<A: Address>(&self, gone: &Connection<A>, bh: &BottomHalf) {
         self.config.current.read_bh(bh).closed(gone);
     }
 

@@ -33,7 +33,8 @@ use crate::{
 };
 
 /// What the filter consults in the kernel.
-pub(super) type KernelContext<'a> = Context<'a, View<'a>, Table<Ipv4Address>, Table<Ipv6Address>>;
+pub(super) type KernelContext<'a> =
+    Context<'a, View<'a>, Table<'a, Ipv4Address>, Table<'a, Ipv6Address>>;
 
 impl Switch {
     /// Handles an IP packet that a claimed device received, its data beginning at the IP header.
@@ -64,14 +65,15 @@ impl Switch {
             snapshot: self.config.current.read_bh(bh),
             switch: self,
         };
-        let (connections4, connections6) = self.connections.tables(bh);
+        let connections4 = self.connections.v4(bh);
+        let connections6 = self.connections.v6(bh);
         let now = clock::coarse_milliseconds();
         let half_open_limit = self.tuning.half_open_limit();
         let half_open = connections4.half_open().max(connections6.half_open());
         let context = Context {
             services: &view,
-            connections4,
-            connections6,
+            connections4: &connections4,
+            connections6: &connections6,
             now,
             half_open_limit,
             stateless: self.is_stateless(half_open, half_open_limit, now),

@@ -11,8 +11,8 @@ use crate::{
         Total, //
     },
     core::{
-        connection::Connection,
-        drop_reason::DropReason, //
+        drop_reason::DropReason,
+        known::Known, //
     },
     engine::{
         set,
@@ -30,22 +30,36 @@ impl Switch {
         u64::from(self.connections.count())
     }
 
-    /// Calls `f` with each connection from `cursor` on, with the milliseconds since its last
-    /// packet and until its end, until it returns `false`; `cursor` stands at the refused one.
+    /// Has the connections follow what was set in [`Self::tuning`].
+    pub(crate) fn retune(&self) {
+        // A limit that there cannot be was refused.
+        let _ = self.connections.set_limit(self.tuning.connection_limit());
+        self.connections.set_timeouts(&self.tuning.timeouts());
+    }
+
+    /// Calls `f` with each connection from `cursor` on, IPv4 before IPv6, with the milliseconds since
+    /// its last packet and until its end, until it returns `false`; `cursor` stands at the refused
+    /// one.
     pub(crate) fn connections(
         &self,
-        cursor: &mut u32,
-        f: &mut dyn FnMut(&Connection, u32, u32) -> bool,
+        cursor: &mut [u32; 2],
+        f: &mut dyn FnMut(&Known, u32, u32) -> bool,
     ) {
         let now = coarse_milliseconds();
-        let timeouts = self.tuning.timeouts();
-        self.connections.walk(cursor, &mut |connection| {
-            f(
-                connection,
-                connection.idle(now),
-                connection.expires(now, &timeouts),
-            )
+        let timeouts = self.connections.timeouts();
+        let [v4, v6] = cursor;
+        let mut more = true;
+        self.connections.walk_v4(v4, &mut |connection| {
+            let expires = connection.expires(now, &timeouts);
+            more = f(&connection.into(), connection.idle(now), expires);
+            more
         });
+        if more {
+            self.connections.walk_v6(v6, &mut |connection| {
+                let expires = connection.expires(now, &timeouts);
+                f(&connection.into(), connection.idle(now), expires)
+            });
+        }
     }
 
     /// Calls `f` with each claimed queue, devices in the order in which they were claimed.

@@ -8,21 +8,16 @@ use crate::{
     config::State,
     control::notify,
     core::{
-        connection::Connection,
-        connections::Connections as _,
+        known::Known,
         rate, //
     },
     net::{
         bh::BottomHalf,
-        device::Rtnl,
-        kthread,
-        namespace::Namespace,
         clock::coarse_milliseconds, //
+        device::Rtnl,
+        namespace::Namespace,
     },
 };
-
-/// Slots looked at with bottom halves disabled, before packets have their turn again.
-const BATCH: u32 = 256;
 
 /// What is remembered from one time to the next.
 pub(crate) struct Upkeep {
@@ -110,25 +105,24 @@ impl Switch {
 
     /// Ends the connections that `is_meant` says yes to, and returns how many. Their next packets
     /// are those of unknown connections. Sleeps.
-    pub(crate) fn end_connections(&self, is_meant: &mut dyn FnMut(&Connection) -> bool) -> u64 {
+    pub(crate) fn end_connections(&self, is_meant: &mut dyn FnMut(&Known) -> bool) -> u64 {
         let mut ended = 0_u64;
-        let mut start = 0;
-        while start < self.connections.slots() {
-            let stop = start.saturating_add(BATCH).min(self.connections.slots());
-            let bh = BottomHalf::disable();
-            for (handle, connection) in self.connections.table().iter(start..stop) {
-                if !is_meant(&connection) {
-                    continue;
-                }
-                if let Some(gone) = self.connections.table().remove(handle) {
-                    self.forget(&gone, &bh);
-                    ended = ended.wrapping_add(1);
-                }
-            }
-            drop(bh);
-            kthread::yield_if_needed();
-            start = stop;
-        }
+        let mut forget = |bh: &BottomHalf, gone: &dyn Fn(&BottomHalf)| {
+            gone(bh);
+            ended = ended.wrapping_add(1);
+        };
+        self.connections.end_v4(
+            &mut |connection| is_meant(&connection.into()),
+            &mut |gone, bh| {
+                forget(bh, &|bh| self.forget(gone, bh));
+            },
+        );
+        self.connections.end_v6(
+            &mut |connection| is_meant(&connection.into()),
+            &mut |gone, bh| {
+                forget(bh, &|bh| self.forget(gone, bh));
+            },
+        );
         ended
     }
 }

@@ -45,6 +45,7 @@
 // allow function (un)?register_netdevice_notifier
 // allow function netdev_update_features
 // allow function synchronize_net
+// allow function (start_poll|poll_state)_synchronize_rcu
 // allow type net_device
 // allow type netdev_cmd
 // allow type netdev_notifier_info

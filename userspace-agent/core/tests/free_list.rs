@@ -1,47 +1,85 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The free list: no slot is ever given to two at once.
+//! The free lists: no slot is ever given to two at once, none is lost, and a chunk that was taken
+//! away gives none.
 
 #![allow(missing_docs)]
 
 mod common;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use common::{grow, Chunks, Table};
-use switchyard_core::core::free_list::FreeList;
+use common::Random;
+use switchyard_core::core::free_list::FreeGroup;
+use switchyard_core::core::slot::Slot;
 
-/// Few slots and many threads, so that the same top keeps coming back.
+/// Few slots and many threads, so that the same top keeps coming back; a chunk is taken away and
+/// given back all the while.
 #[test]
 fn threads() {
-    let table: Table = common::empty_table(16, 1, 4);
-    grow(&table, 0);
-    let slots: &Chunks = table.slots();
-    let list = FreeList::new();
-    list.push(slots, 0, 4);
-    let taken: Vec<_> = (0..4).map(|_| AtomicBool::new(false)).collect();
+    const CHUNK: u32 = 4;
+    let chunks: Vec<Vec<Slot>> = (0..3)
+        .map(|_| (0..CHUNK).map(|_| Slot::new()).collect())
+        .collect();
+    let group = FreeGroup::new();
+    for (number, slots) in (0..).zip(&chunks) {
+        group.fill(number, slots);
+    }
+    let taken: Vec<_> = (0..CHUNK * 3).map(|_| AtomicBool::new(false)).collect();
+    let is_away = AtomicBool::new(false);
+    let (sealed, done) = (AtomicU32::new(0), AtomicU32::new(0));
+    let slots_of = |number: u32| chunks.get(number as usize).map(Vec::as_slice);
     thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
+        for seed in 0..4 {
+            let (group, chunks, taken, is_away, done) = (&group, &chunks, &taken, &is_away, &done);
+            scope.spawn(move || {
+                let mut random = Random(seed + 1);
                 for _ in 0..100_000 {
-                    let mine: Vec<_> = (0..2).filter_map(|_| list.pop(slots)).collect();
-                    for index in &mine {
+                    let mine: Vec<_> = (0..random.below(4))
+                        .filter_map(|_| group.pop(slots_of))
+                        .collect();
+                    for (number, place) in &mine {
+                        let index = (number * CHUNK + place) as usize;
+                        assert!(!taken[index].swap(true, Ordering::AcqRel), "twice");
                         assert!(
-                            !taken[*index as usize].swap(true, Ordering::Relaxed),
-                            "twice"
+                            *number != 2 || !is_away.load(Ordering::Acquire),
+                            "of a chunk that is not there"
                         );
                     }
-                    for index in mine {
-                        taken[index as usize].store(false, Ordering::Relaxed);
-                        list.push(slots, index, 1);
+                    for (number, place) in mine {
+                        let index = (number * CHUNK + place) as usize;
+                        taken[index].store(false, Ordering::Release);
+                        group.push(number, &chunks[number as usize][place as usize], place);
                     }
                 }
+                done.fetch_add(1, Ordering::Relaxed);
             });
         }
+        scope.spawn(|| {
+            while done.load(Ordering::Relaxed) < 4 {
+                if group.seal(2, CHUNK) {
+                    is_away.store(true, Ordering::Release);
+                    sealed.fetch_add(1, Ordering::Relaxed);
+                    assert_eq!(group.count(2), 0);
+                    thread::yield_now();
+                    is_away.store(false, Ordering::Release);
+                    group.fill(2, &chunks[2]);
+                }
+                thread::yield_now();
+            }
+        });
     });
-    assert_eq!(list.count(), 4);
-    let mut all: Vec<_> = (0..4).filter_map(|_| list.pop(slots)).collect();
+    assert!(sealed.into_inner() > 0);
+    assert!((0..3).all(|number| group.count(number) == CHUNK));
+    let all: Vec<_> = std::iter::from_fn(|| group.pop(slots_of)).collect();
+    // The lowest first, each once.
+    assert!(all.is_sorted_by_key(|(number, _)| *number));
+    let mut all: Vec<_> = all
+        .iter()
+        .map(|(number, place)| number * CHUNK + place)
+        .collect();
     all.sort_unstable();
-    assert_eq!((all, list.pop(slots)), (vec![0, 1, 2, 3], None));
+    assert_eq!(all, (0..CHUNK * 3).collect::<Vec<_>>());
+    assert!((0..3).all(|number| !group.seal(number, CHUNK)));
 }

@@ -4,19 +4,21 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub)] // each test uses its part
 
+pub mod memory;
+pub mod numbered;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use switchyard_core::core::bucket::Bucket;
+pub use self::memory::{Table, CHUNK};
 use switchyard_core::core::connection::Connection;
-use switchyard_core::core::connection_table::ConnectionTable;
 use switchyard_core::core::drop_reason::DropReason;
 use switchyard_core::core::method::{Encapsulation, Method};
 use switchyard_core::core::packet::Packet;
 use switchyard_core::core::scheduler::candidate::Candidate;
 use switchyard_core::core::scheduler::{Arrival, Loads, Scheduler};
-use switchyard_core::core::slot::{Slot, Slots, Stored};
+use switchyard_core::core::slot::Stored;
 use switchyard_core::core::tuple::{
     Address, Direction, Endpoint, IpAddress, Ipv4Address, Ipv6Address, Protocol, Seed,
 };
@@ -24,53 +26,17 @@ use switchyard_core::filter::{
     self, decide, Context, Destination, Options, Report, Service, Services, Tables, Version,
 };
 
-/// Slots in chunks that are added one by one, as the kernel does it.
-pub struct Chunks<A: Stored = Ipv4Address> {
-    chunks: Vec<OnceLock<Box<[Slot<A>]>>>,
-    size: u32,
+/// A table of so many buckets without slots, for at most so many connections.
+pub fn empty_table<A: Stored>(buckets: usize, limit: u32) -> Table<A> {
+    Table::new(buckets, limit, Seed([1, 2]))
 }
 
-impl<A: Stored> Chunks<A> {
-    pub fn new(chunks: usize, size: u32) -> Self {
-        let chunks = (0..chunks).map(|_| OnceLock::new()).collect();
-        Self { chunks, size }
+/// A table with all its slots.
+pub fn table<A: Stored>(buckets: usize, limit: u32) -> Table<A> {
+    let table = empty_table(buckets, limit);
+    for chunk in 0..limit.div_ceil(CHUNK) {
+        table.add(chunk);
     }
-}
-
-impl<A: Stored> Slots<A> for Chunks<A> {
-    fn slot(&self, index: u32) -> Option<&Slot<A>> {
-        let chunk = self.chunks.get((index / self.size) as usize)?.get()?;
-        chunk.get((index % self.size) as usize)
-    }
-
-    fn limit(&self) -> u32 {
-        self.chunks.len() as u32 * self.size
-    }
-}
-
-pub type Table = ConnectionTable<Vec<Bucket>, Chunks>;
-
-/// The same for IPv6.
-pub type Table6 = ConnectionTable<Vec<Bucket>, Chunks<Ipv6Address>, Ipv6Address>;
-
-/// A table without slots.
-pub fn empty_table(buckets: usize, chunks: usize, size: u32) -> Table {
-    let buckets = (0..buckets).map(|_| Bucket::new()).collect();
-    ConnectionTable::new(buckets, Chunks::new(chunks, size), Seed([1, 2])).expect("sizes")
-}
-
-/// Adds a chunk.
-pub fn grow(table: &Table, chunk: usize) {
-    let slots = table.slots();
-    let new = (0..slots.size).map(|_| Slot::new()).collect();
-    assert!(slots.chunks[chunk].set(new).is_ok());
-    table.add_slots(chunk as u32 * slots.size, slots.size);
-}
-
-/// A table with one chunk of slots.
-pub fn table(buckets: usize, slots: u32) -> Table {
-    let table = empty_table(buckets, 1, slots);
-    grow(&table, 0);
     table
 }
 
@@ -145,8 +111,8 @@ pub struct Virtual {
 impl Service for Virtual {
     type Destination = Server;
 
-    fn endpoint(&self) -> Endpoint<IpAddress> {
-        self.endpoint
+    fn endpoint(&self) -> Option<Endpoint<IpAddress>> {
+        Some(self.endpoint)
     }
 
     fn options(&self) -> Options {
@@ -291,15 +257,12 @@ pub fn context<'a>(
     config: &'a Config,
     table: &'a Table,
     now: u32,
-) -> Context<'a, Config, Table, Table6> {
-    static NONE: OnceLock<Table6> = OnceLock::new();
+) -> Context<'a, Config, Table, Table<Ipv6Address>> {
+    static NONE: OnceLock<Table<Ipv6Address>> = OnceLock::new();
     Context {
         services: config,
         connections4: table,
-        connections6: NONE.get_or_init(|| {
-            let buckets = (0..16).map(|_| Bucket::new()).collect();
-            ConnectionTable::new(buckets, Chunks::new(1, 1), Seed([1, 2])).expect("sizes")
-        }),
+        connections6: NONE.get_or_init(|| empty_table(16, 1)),
         now,
         half_open_limit: u32::MAX,
         stateless: false,

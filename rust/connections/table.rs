@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What packets get of a family's connections.
+
+use ::core::sync::atomic::Ordering::Relaxed;
+
+use super::{
+    family::{
+        Family,
+        Held,
+        View, //
+    },
+    keeper::LOW,
+    shared::Shared, //
+};
+use crate::{
+    core::{
+        connection::Connection,
+        connection_state::ConnectionState,
+        connection_table::ConnectionTable,
+        connections::{
+            Connections,
+            Found,
+            Handle,
+            Hit,
+            Insertion, //
+        },
+        tuple::{
+            Direction,
+            Endpoint,
+            Protocol, //
+        },
+    },
+    net::bh::BottomHalf,
+};
+
+/// A family's connections, for as long as bottom halves are disabled: three pointers.
+#[derive(Clone, Copy)]
+pub(crate) struct Table<'a, A: Held> {
+    table: ConnectionTable<A, View<'a, A>>,
+    family: &'a Family<A>,
+    shared: &'a Shared,
+}
+
+impl<'a, A: Held> Table<'a, A> {
+    #[inline(always)]
+    pub(super) fn new(family: &'a Family<A>, shared: &'a Shared, bh: &'a BottomHalf) -> Self {
+        Self {
+            table: family.table(shared, bh),
+            family,
+            shared,
+        }
+    }
+}
+
+impl<A: Held> Table<'_, A> {
+    /// Wakes the collector, unless another CPU does so.
+    #[cold]
+    #[inline(never)]
+    fn wake(&self) {
+        if !self.family.knows.swap(true, Relaxed) {
+            self.shared.wake();
+        }
+    }
+}
+
+impl<A: Held> Connections<A> for Table<'_, A> {
+    #[inline(always)]
+    fn hit(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+    ) -> Option<Hit<A>> {
+        self.table.hit(direction, protocol, client, other)
+    }
+
+    fn lookup(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+    ) -> Option<Found<A>> {
+        self.table.lookup(direction, protocol, client, other)
+    }
+
+    fn template(
+        &self,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        service: Endpoint<A>,
+    ) -> Option<Found<A>> {
+        self.table.template(protocol, client, service)
+    }
+
+    fn insert(&self, connection: &Connection<A>) -> Insertion<A> {
+        let insertion = self.table.insert(connection);
+        if self.family.free() < LOW && !self.family.knows.load(Relaxed) {
+            self.wake();
+        }
+        insertion
+    }
+
+    #[inline(always)]
+    fn touch(
+        &self,
+        handle: Handle,
+        seen: ConnectionState,
+        now: u32,
+        next: impl Fn(ConnectionState) -> ConnectionState,
+    ) -> Option<(ConnectionState, ConnectionState)> {
+        self.table.touch(handle, seen, now, next)
+    }
+
+    fn remove(&self, handle: Handle) -> Option<Connection<A>> {
+        self.table.remove(handle)
+    }
+
+    #[inline(always)]
+    fn half_open(&self) -> u32 {
+        self.table.half_open()
+    }
+}
