@@ -40,8 +40,8 @@ rm -rf "$image"
 mkdir -p "$image/stage" "$image/early"
 cp -L "/boot/vmlinuz-$release" "$image/vmlinuz"
 
-# Modules that lead from the initrd to the root and to the shared folders.
-early=(virtio_blk ext4 9p 9pnet_virtio)
+# Modules that lead from the initrd to the disks.
+early=(virtio_blk ext4)
 # What the scenarios and benches may ask for: networking, and the devices of QEMU.
 wanted='^kernel/(net/|lib/|crypto/|arch/x86/crypto/|drivers/net/[^/]*\.ko|drivers/net/(bonding|ipvlan|macvlan|team|vxlan|netdevsim)/|drivers/net/ethernet/intel/(igb|e1000e|e1000)/|drivers/(block/virtio|char/hw_random/virtio|virtio|ptp|dca)|fs/(9p|ext4)/)'
 

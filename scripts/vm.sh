@@ -21,6 +21,7 @@
 # unloaded and the kernel's log was clean; 70: it was not clean; 71: no word came.
 
 . "$(dirname "$0")/lib.sh"
+. "$TOP/scripts/snapshot.sh"
 
 usage() {
 	sed -n '/^# vm.sh/,/^$/s/^# \{0,1\}//p' "$0"
@@ -65,7 +66,28 @@ command -v qemu-system-x86_64 >/dev/null ||
 mkdir -p build/vm "$(dirname "$log")"
 job=$(mktemp -d build/vm/job.XXXXXX)
 trap 'rm -rf "$job"' EXIT
-cp scripts/guest/init "$job/init"
+
+# The job's disk has always this size, so that it may take the place of another one.
+DISK_SIZE=512M
+
+# job_disk FILE SHARE: the second disk of the machine, with its init, the command and a
+# copy of the folder to share, if one is given.
+job_disk() {
+	local stage=$job/stage
+	rm -rf "$stage"
+	mkdir -p "$stage"
+	cp scripts/guest/init "$stage/init"
+	[ ! -f "$job/command" ] || cp "$job/command" "$stage/"
+	[ -z "$interactive" ] || touch "$stage/interactive"
+	# Hard links save the copying where they are possible.
+	[ -z "$2" ] || cp -al "$2" "$stage/share" 2>/dev/null ||
+		{ rm -rf "$stage/share" && cp -a "$2" "$stage/share"; }
+	rm -f "$1"
+	mke2fs -q -t ext4 -O ^has_journal -E lazy_itable_init=1,nodiscard -m 0 -d "$stage" "$1" "$DISK_SIZE" ||
+		die "${2:-the job} does not fit on a disk of $DISK_SIZE"
+	rm -rf "$stage"
+}
+
 # A single word is a shell command line; several are quoted to stay what they are.
 if [ $# -le 1 ]; then
 	printf '%s\n' "${1:-}" >"$job/command"
@@ -94,33 +116,22 @@ kvm_boots() {
 
 # The plain model boots a second and a half sooner under emulation than "max".
 model=${SWITCHYARD_CPU:-qemu64}
-qemu=(qemu-system-x86_64 -M q35 -m "$memory" -no-reboot -nodefaults -nographic -monitor none)
+emulated=
 if [ -n "$icount" ]; then
 	cpus=1
-	qemu+=(-accel tcg -icount "shift=0,sleep=off" -cpu "$model")
+	accel=(-accel tcg -icount "shift=0,sleep=off" -cpu "$model")
 elif kvm_boots; then
-	qemu+=(-accel kvm -cpu host)
+	accel=(-accel kvm -cpu host)
 else
-	qemu+=(-accel "tcg,thread=multi" -cpu "$model")
+	emulated=yes
+	accel=(-accel "tcg,thread=multi" -cpu "$model")
 fi
-qemu+=(-smp "$cpus")
-qemu+=(-kernel "$image/vmlinuz" -initrd "$image/initrd")
-qemu+=(-drive "file=$image/root.ext4,format=raw,if=virtio,snapshot=on")
-for tag in "job:$job" "switchyard:$share"; do
-	qemu+=(-virtfs "local,path=${tag#*:},mount_tag=${tag%%:*},security_model=none,multidevs=remap")
-done
-qemu+=(-device virtio-serial-pci
-	-chardev "file,id=status,path=$job/status" -device "virtserialport,chardev=status,name=status")
-if [ -n "$interactive" ]; then
-	touch "$job/interactive"
-	qemu+=(-chardev "stdio,id=console,mux=off,signal=off" -serial chardev:console)
-else
-	# Descriptor 3 is a pipe: a stdio device would close with standard input, and
-	# the guest's writes would then block.
-	qemu+=(-add-fd "fd=3,set=1" -chardev "file,id=output,path=/dev/fdset/1,append=on"
-		-device "virtserialport,chardev=output,name=output"
-		-chardev "file,id=console,path=$log" -serial chardev:console)
-fi
+machine=(qemu-system-x86_64 -M q35 -m "$memory" -no-reboot -nodefaults -nographic -monitor none
+	"${accel[@]}" -smp "$cpus" -kernel "$image/vmlinuz" -initrd "$image/initrd"
+	-device "vmgenid,guid=auto" -serial chardev:console
+	-drive "file=$image/root.ext4,format=raw,if=virtio,snapshot=on"
+	-device virtio-serial-pci -device "virtserialport,chardev=status,name=status"
+	-device "virtserialport,chardev=output,name=output")
 
 # Wire N joins the cards 52:54:00:57:0N:0a and 52:54:00:57:0N:0b.
 slot=0
@@ -129,47 +140,97 @@ for n in "${!wires[@]}"; do
 		card=${wires[n]%%:*}
 		[ "$end" = a ] || card=${wires[n]##*:}
 		mac=52:54:00:57:0$n:0$end
-		qemu+=(-netdev "hubport,id=w$n$end,hubid=$n")
+		machine+=(-netdev "hubport,id=w$n$end,hubid=$n")
 		case $card in
 		igb | e1000e)
 			slot=$((slot + 1))
-			qemu+=(-device "pcie-root-port,id=port$slot,chassis=$slot"
+			machine+=(-device "pcie-root-port,id=port$slot,chassis=$slot"
 				-device "$card,netdev=w$n$end,mac=$mac,bus=port$slot") ;;
 		virtio-net)
-			qemu+=(-device "virtio-net-pci,netdev=w$n$end,mac=$mac") ;;
+			machine+=(-device "virtio-net-pci,netdev=w$n$end,mac=$mac") ;;
 		*)
-			qemu+=(-device "$card,netdev=w$n$end,mac=$mac") ;;
+			machine+=(-device "$card,netdev=w$n$end,mac=$mac") ;;
 		esac
 	done
 done
 
 kernel_args="console=ttyS0 loglevel=5 panic=-1 panic_on_warn=1 oops=panic softlockup_panic=1"
-kernel_args+=" hung_task_panic=1 net.ifnames=0 $append"
-: >"$log"
-status=0
+kernel_args+=" hung_task_panic=1 net.ifnames=0$append"
+
+# say_go: the word to go, in a pipe that stays open: its end would close the port.
+say_go() {
+	[ -z "${go:-}" ] || exec {go}>&-
+	rm -f "$job/go"
+	mkfifo "$job/go"
+	exec {go}<>"$job/go"
+	date '+go %s' >&"$go"
+}
+
+# What differs from one run of a machine to the next.
+run=(-drive "file=$job/disk,format=raw,if=virtio,snapshot=on"
+	-chardev "file,id=status,path=$job/status,input-path=$job/go")
 if [ -n "$interactive" ]; then
-	"${qemu[@]}" -append "$kernel_args"
+	# The folder itself, to see there what is made while the machine runs.
+	job_disk "$job/disk" ''
+	say_go
+	"${machine[@]}" "${run[@]}" -append "$kernel_args" -chardev null,id=output \
+		-virtfs "local,path=$share,mount_tag=switchyard,security_model=none,multidevs=remap" \
+		-chardev "stdio,id=console,mux=off,signal=off"
 	exit
 fi
+# Descriptor 3 is a pipe: a stdio device would close with standard input, and
+# the guest's writes would then block.
+run+=(-add-fd "fd=3,set=1" -chardev "file,id=output,path=/dev/fdset/1,append=on"
+	-chardev "file,id=console,path=$log,append=on")
+job_disk "$job/disk" "$share"
+: >"$log"
 if [ -n "$verbose" ]; then
 	tail -f "$log" --pid $$ >&2 &
 fi
+snapshot='' from=boot
+if [ -n "$emulated" ] && [ "${SWITCHYARD_SNAPSHOT:-yes}" != no ] && snapshot_ready; then
+	from=snapshot
+fi
 # An emulated machine of several CPUs now and then stumbles over the kernel patching its
-# own code while it boots.  That is nothing of ours: what has not begun is begun again.
+# own code while it boots.  That is nothing of ours: what has not begun is begun again,
+# and with a boot if it was to begin from a snapshot.
+# watch SECONDS: ends a machine that has not begun by then.
+watch() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		sleep 1
+		! grep -q '^begun' "$job/status" 2>/dev/null || return 0
+	done
+	kill "$(cat "$job/pid")"
+}
 for attempt in 1 2 3; do
 	rm -f "$job/qemu" "$job/status"
-	status=0
+	say_go
+	if [ "$from" = snapshot ]; then
+		cp "$snapshot/console" "$log"
+		begin=("${snapshot_args[@]}")
+		watch 60 &>/dev/null &
+	else
+		: >"$log"
+		begin=()
+		watch 180 &>/dev/null &
+	fi
+	watch=$!
 	{
 		timeout --foreground --kill-after 5 "$timeout" \
-			"${qemu[@]}" -append "$kernel_args" 3>&1 >&2 </dev/null \
+			"${machine[@]}" "${begin[@]}" "${run[@]}" -append "$kernel_args" -pidfile "$job/pid" 3>&1 >&2 </dev/null \
 			2> >(grep -v 'is not connected to host network' >&2) || echo $? >"$job/qemu"
 	} | cat
+	kill "$watch" 2>/dev/null || true
+	wait "$watch" || true
+	status=0
 	[ ! -f "$job/qemu" ] || status=$(cat "$job/qemu")
 	if [ "$status" -eq 124 ] || grep -q '^begun' "$job/status" 2>/dev/null; then
 		break
 	fi
-	echo "switchyard: the machine did not boot (attempt $attempt)" >&2
+	echo "switchyard: the machine did not get to its job (attempt $attempt, from $from)" >&2
 	cp "$log" "$log.unbooted"
+	from=boot
 done
 word=$(grep '^exit ' "$job/status" 2>/dev/null || true)
 case $word in
