@@ -103,12 +103,15 @@ def expect(got, wanted, what):
 class Case:
     """
     An operation.  `act` does it and returns 0 or an errno, `undo` takes it back, and `state`
-    tells all that it may change.  `before` makes ready for each attempt.
+    tells all that it may change.  `before` makes ready for each attempt, `after` looks at
+    more when there is memory again.
     """
 
-    def __init__(self, act, undo, state, before=None):
+    # pylint: disable=too-many-arguments,too-many-positional-arguments
+    def __init__(self, act, undo, state, before=None, after=None):
         self.act, self.undo, self.state = act, undo, state
         self.before = before or (lambda: None)
+        self.after = after or (lambda error: None)
 
     def attempt(self, faults, nth, lasting):
         """Once, with a failure; (whether it came, the error)."""
@@ -116,6 +119,7 @@ class Case:
         old = self.state()
         with faults.failing(nth, lasting) as chosen:
             error = self.act()
+        self.after(error)
         if error:
             # A thread that was asked to end may take a moment.
             for _ in range(50):
@@ -159,7 +163,7 @@ def walk_load(module):
     """Loading."""
     faults = Faults()
     case = Case(
-        lambda: insmod(module), rmmod,
+        lambda: insmod(module), lambda: expect(rmmod(), 0, "unloading"),
         lambda: (Path("/sys/module/switchyard").exists(), has_yard0(), threads()),
     )
     walk(faults, "loading", case)
@@ -173,9 +177,10 @@ class Requests:
         self.yard = Yard()
         self.device, self.address = device, address
         self.listener = nl.open_socket()
-        for group in self.yard.ynl.mcast_groups.values():
+        groups = self.yard.ynl.mcast_groups
+        for name in groups:
             # NETLINK_ADD_MEMBERSHIP
-            self.listener.setsockopt(270, 1, group.value)
+            self.listener.setsockopt(270, 1, self.yard.ynl.nlproto.get_mcast_id(name, groups))
         self.faults = Faults()
 
     def ask(self, operation, values=None, dump=False):
@@ -305,12 +310,10 @@ class Requests:
         release = {"ifname": self.device}
         with_threads = lambda: (self.state(), threads())  # noqa: E731
 
-        def released():
-            error = self.ask("claim-del", release)
+        def released(error):
             expect(error, 0, "releasing takes no memory")
             expect(threads(), self.collector, "engines")
             self.works()
-            return error
 
         self.collector = threads()
         for policy in ({**claim}, {**release}):
@@ -318,8 +321,8 @@ class Requests:
             case.state = with_threads
             walk(self.faults, f"a device is claimed{'' if 'cpu' in policy else ' without engine'}", case)
         self.works()
-        case = Case(released, lambda: self.do("claim-add", claim), self.state,
-                    lambda: self.claimed(claim))
+        case = self.case("claim-del", release, [("claim-add", claim)], lambda: self.claimed(claim))
+        case.after = released
         walk(self.faults, "a device is released", case)
         if self.state()[1]:
             self.do("claim-del", release)
