@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 export KDIR KSRC V T
 
 .DEFAULT_GOAL := module
-.PHONY: all module userspace check demo bench vm lint clean install uninstall \
+.PHONY: all module userspace check check-debug demo bench vm lint clean install uninstall \
 	setup cache-clean distclean-cache help
 
 all: module userspace ## the module and the tools
@@ -22,6 +22,9 @@ userspace: ## yardctl and the other tools
 
 check: ## all tests, in a virtual machine where needed; T=NAME for one scenario
 	@scripts/check.sh $(T)
+
+check-debug: ## the scenarios on a kernel that looks for faults; T=NAME; builds it once, 15 minutes
+	@scripts/check.sh --debug $(T)
 
 demo: ## a switch, two servers and clients, shown at work in a virtual machine
 	@scripts/demo.sh

@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh module|userspace|clippy|clean|kdir [MAKE-ARGUMENT...]: what is built where
-# the compilers are.  KDIR= names another prepared kernel tree.
+# build.sh module|debug|userspace|clippy|clean|kdir [MAKE-ARGUMENT...]: what is built where
+# the compilers are.  KDIR= names another prepared kernel tree; "debug" is the module for
+# the debug kernel, made in build/debug.
 
 . "$(dirname "$0")/lib.sh"
 cd "$TOP"
 
 # The kernel tree may have been named by its path outside of the build root.
 kdir=${KDIR:-}
-[ -n "$kdir" ] || [ "$1" = userspace ] || kdir=$("$TOP/scripts/kernel-tree.sh")
+[ -n "$kdir" ] || [ "$1" = userspace ] || [ "$1" = debug ] || kdir=$("$TOP/scripts/kernel-tree.sh")
 
 # One build of this tree at a time: two would take each other's files away.
 kbuild() {
@@ -26,9 +27,14 @@ kdir) echo "$kdir" ;;
 module) kbuild "$@" modules ;;
 clippy) kbuild CLIPPY=1 "$@" modules ;;
 clean) kbuild "$@" clean ;;
+debug)
+	base=$("$TOP/scripts/debug-kernel.sh")
+	copy_module build/debug
+	make -C "$base/build" M="$TOP/build/debug" LLVM=1 -j"$(nproc)" ${V:+V=$V} "$@" modules
+	;;
 userspace)
 	[ -f userspace-agent/Cargo.toml ] || die "there is no userspace-agent/Cargo.toml"
 	cargo build --release --locked --manifest-path userspace-agent/Cargo.toml "$@"
 	;;
-*) die "usage: build.sh module|userspace|clippy|clean|kdir" ;;
+*) die "usage: build.sh module|debug|userspace|clippy|clean|kdir" ;;
 esac

@@ -14,8 +14,21 @@ stale)
 	tree=$("$TOP/scripts/enter.sh" -- scripts/kernel-tree.sh)
 	image=$("$TOP/scripts/guest-image.sh")
 	keep+=" $(basename "$(dirname "$tree")") ${image##*/} "
+	# Of debug kernels the last one made stays, with its image: to ask for the right one
+	# would be to build it.
+	last=
+	for path in "$CACHE"/debug-kernel-*/done; do
+		if [ -z "$last" ] || [ "$path" -nt "$last" ]; then
+			last=$path
+		fi
+	done
+	debug=$(basename "${last%/done}")
+	keep+=" $debug "
+	while read -r path; do
+		keep+=" $(basename "${path%/debug}") "
+	done < <(grep -lxF "$debug" "$CACHE"/guest-image-*/debug 2>/dev/null)
 	doomed=()
-	for path in "$CACHE"/{build-root,guest-root,kernel,guest-image}-*; do
+	for path in "$CACHE"/{build-root,guest-root,kernel,debug-kernel,guest-image}-*; do
 		name=${path##*/}
 		name=${name%.done}
 		case $name in *.lock) continue ;; esac

@@ -1,31 +1,41 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# check.sh [NAME]: all tests, or the scenario selftests/NAME alone.  Host tests, then
-# the scenarios in virtual machines.  Scenarios that ask for the same machine (a line
+# check.sh [--debug] [NAME]: all tests, or the scenario selftests/NAME alone.  Host tests,
+# then the scenarios in virtual machines; --debug: the scenarios alone, on the debug kernel.  Scenarios that ask for the same machine (a line
 # "# vm: OPTIONS", see vm.sh) share one.  The last line is "N passed, N failed", with
 # ", N skipped" when some were.  A scenario of which nothing was heard has failed.
 
 . "$(dirname "$0")/lib.sh"
 cd "$TOP"
 
+debug=
+if [ "${1:-}" = --debug ]; then
+	debug=yes
+	shift
+fi
 only=${1:-}
 default_vm='--wire igb:igb --wire igb:igb --wire virtio-net:virtio-net'
-results=build/check
+results=build/check${debug:+-debug} kind=module slow=1
+if [ -n "$debug" ]; then
+	# How many times as long as on the stock kernel a scenario may take: see selftests/lib.sh.
+	export SWITCHYARD_SLOW=${SWITCHYARD_SLOW:-4}
+	kind=debug slow=$SWITCHYARD_SLOW
+fi
 passed=0 failed=0 skipped=0
 enter=$TOP/scripts/enter.sh
 
 mkdir -p "$results"
 rm -f "$results"/*.log
 
-"$TOP/scripts/guest-image.sh" >/dev/null
+"$TOP/scripts/guest-image.sh" ${debug:+--debug} >/dev/null
 # Not a step for the log alone: warnings of the compilers are to be seen.
-step "building the module" "$enter" -- scripts/build.sh module
+step "building the module" "$enter" -- scripts/build.sh "$kind"
 if [ -f userspace-agent/Cargo.toml ]; then
 	# Scenarios that need no tool still run; the failure is counted.
 	step "building the tools" "$enter" -- scripts/build.sh userspace || failed=1
 fi
-step "installing the scenarios" "$enter" -- scripts/kselftest-install.sh
+step "installing the scenarios" "$enter" -- scripts/kselftest-install.sh ${debug:+--debug}
 
 # Adds up what "cargo test" printed.  A run that broke off counts as one failure.
 host_tests() {
@@ -77,9 +87,9 @@ machine() {
 		done
 		echo "== virtual machine $number ($options): $*"
 		# shellcheck disable=SC2086 # options are words
-		"$TOP/scripts/vm.sh" --timeout $((60 + 300 * $#)) $options \
+		"$TOP/scripts/vm.sh" ${debug:+--debug} --timeout $((slow * (60 + 300 * $#))) $options \
 			--log "$results/console-$number.log" \
-			-- ./run_kselftest.sh "${tests[@]}" 2>&1 | tee "$log" || status=$?
+			-- ./run_kselftest.sh -o $((slow * 300)) "${tests[@]}" 2>&1 | tee "$log" || status=$?
 		read -r p f s ended < <(count "$log")
 		if [ "$ended" -lt $# ]; then
 			shift "$ended"
@@ -114,7 +124,7 @@ setup_tests() {
 	rm -f "$file"
 }
 
-if [ -z "$only" ] && [ -f userspace-agent/Cargo.toml ]; then
+if [ -z "$only$debug" ] && [ -f userspace-agent/Cargo.toml ]; then
 	setup_tests
 	host_tests
 fi
@@ -129,7 +139,7 @@ while IFS=: read -r _ name; do
 	vm=${vm:-$default_vm}
 	[ -n "${groups[$vm]:-}" ] || order+=("$vm")
 	groups[$vm]+=" $name"
-done <build/kselftest/kselftest-list.txt
+done <"build/kselftest${debug:+-debug}/kselftest-list.txt"
 [ "${#order[@]}" -gt 0 ] || die "there is no scenario selftests/${only:-*}"
 
 number=0

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# guest-image.sh: makes what the virtual machine boots and prints its folder:
-#   vmlinuz      the stock kernel
+# guest-image.sh [--debug]: makes what the virtual machine boots and prints its folder:
+#   vmlinuz      the stock kernel, or the debug kernel
 #   root.ext4    the guest root with the kernel's modules, unpacked
 #   initrd       busybox and the few modules that lead to that root
 #   release      the kernel's release
@@ -12,16 +12,22 @@
 
 if [ "${1:-}" != --inside ]; then
 	guest=$("$TOP/scripts/debian-root.sh" guest)
-	name=$("$TOP/scripts/enter.sh" -- scripts/guest-image.sh --inside "${guest##*/}")
+	name=$("$TOP/scripts/enter.sh" -- scripts/guest-image.sh --inside "${guest##*/}" "$@")
 	echo "$CACHE/$name"
 	exit 0
 fi
 
 guest=$CACHE/$2
-tree=$("$TOP/scripts/kernel-tree.sh")
-release=$(cat "$tree/../release")
-modules=/lib/modules/$release
-for file in "/boot/vmlinuz-$release" "$modules/modules.dep"; do
+if [ "${3:-}" = --debug ]; then
+	base=$("$TOP/scripts/debug-kernel.sh")
+	release=$(cat "$base/release")
+	modules=$base/modules kernel=$base/build/arch/x86/boot/bzImage
+else
+	tree=$("$TOP/scripts/kernel-tree.sh")
+	release=$(cat "$tree/../release")
+	modules=/lib/modules/$release kernel=/boot/vmlinuz-$release
+fi
+for file in "$kernel" "$modules/modules.dep"; do
 	[ -f "$file" ] || die "$file is missing: install linux-image-$release"
 done
 for tool in busybox mke2fs cpio depmod; do
@@ -29,7 +35,7 @@ for tool in busybox mke2fs cpio depmod; do
 		die "$tool is missing: install busybox-static e2fsprogs cpio kmod"
 done
 
-key=$(key_of "$2" "$release" "/boot/vmlinuz-$release" "$0" "$TOP/scripts/guest/initrd-init")
+key=$(key_of "$2" "$release" "$kernel" "$0" "$TOP/scripts/guest/initrd-init")
 image=$CACHE/guest-image-$key
 lock "guest-image-$key"
 if [ -f "$image/done" ]; then
@@ -38,10 +44,12 @@ if [ -f "$image/done" ]; then
 fi
 rm -rf "$image"
 mkdir -p "$image/stage" "$image/early"
-cp -L "/boot/vmlinuz-$release" "$image/vmlinuz"
+cp -L "$kernel" "$image/vmlinuz"
 
 # Modules that lead from the initrd to the disks.
 early=(virtio_blk ext4)
+# The debug kernel has them in itself, and not more modules than are wanted.
+[ "${3:-}" != --debug ] || early=()
 # What the scenarios and benches may ask for: networking, and the devices of QEMU.
 wanted='^kernel/(net/|lib/|crypto/|arch/x86/crypto/|drivers/net/[^/]*\.ko|drivers/net/(bonding|ipvlan|macvlan|team|vxlan|netdevsim)/|drivers/net/ethernet/intel/(igb|e1000e|e1000)/|drivers/(block/virtio|char/hw_random/virtio|virtio|ptp|dca)|fs/(9p|ext4)/)'
 
@@ -66,7 +74,7 @@ copy_modules() {
 }
 
 make_root() {
-	local stage=$image/stage dir
+	local stage=$image/stage to=$image/stage/usr/lib/modules/$release dir
 	if [ "$(stat -c %u "$guest/etc")" -eq 0 ]; then
 		# Hard links: the same file system, nothing copied, ids as they are.
 		cp -al "$guest/." "$stage/"
@@ -75,9 +83,9 @@ make_root() {
 		cp -a "$guest/." "$stage/"
 		chown -hR 0:0 "$stage"
 	fi
-	mkdir -p "$stage/switchyard" "$stage/job" "$stage/usr$modules"
-	closure | copy_modules "$stage/usr$modules"
-	cp "$modules"/modules.{order,builtin,builtin.modinfo} "$stage/usr$modules/"
+	mkdir -p "$stage/switchyard" "$stage/job" "$to"
+	closure | copy_modules "$to"
+	cp "$modules"/modules.{order,builtin,builtin.modinfo} "$to/"
 	depmod -b "$stage" "$release"
 	for dir in var/cache/apt var/lib/apt/lists boot usr/share/doc; do
 		rm -rf "${stage:?}/$dir"
@@ -105,5 +113,6 @@ step "guest image: root and modules of $release" make_root
 step "guest image: initrd" make_initrd
 rm -rf "$image/stage" "$image/early"
 echo "$release" >"$image/release"
+[ "${3:-}" != --debug ] || basename "$base" >"$image/debug"
 touch "$image/done"
 echo "${image##*/}"

@@ -1,16 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kselftest-install.sh: puts the collection, the module, the tools and the kernel's
-# own test runner and libraries into build/kselftest, as "make install" of the
-# kernel's self-tests would.  Runs where the kernel tree is.
+# kselftest-install.sh [--debug]: puts the collection, the module, the tools and the
+# kernel's own test runner and libraries into build/kselftest, as "make install" of the
+# kernel's self-tests would; with --debug the debug kernel's module, into
+# build/kselftest-debug.  Runs where the kernel tree is.
 
 . "$(dirname "$0")/lib.sh"
 cd "$TOP"
 
 tree=$("$TOP/scripts/kernel-tree.sh")
 source=$(realpath "${KSRC:-$tree/../source}")
-to=$TOP/build/kselftest
+to=$TOP/build/kselftest module=switchyard.ko
+if [ "${1:-}" = --debug ]; then
+	to=$TOP/build/kselftest-debug module=build/debug/switchyard.ko
+fi
 tests=$source/tools/testing/selftests
 
 mkdir -p "$to/switchyard/bin" "$to/kselftest" "$to/net/lib" "$to/Documentation/netlink/specs"
@@ -33,8 +37,8 @@ if [ -d Documentation/netlink/specs ]; then
 fi
 ln -sfn ../../Documentation/netlink/specs "$to/net/lib/specs"
 
-if [ -f switchyard.ko ]; then
-	cp switchyard.ko "$to/switchyard/"
+if [ -f "$module" ]; then
+	cp "$module" "$to/switchyard/"
 fi
 for tool in yardctl yardmaster yard-agent; do
 	if [ -x "userspace-agent/target/release/$tool" ]; then

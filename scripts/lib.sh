@@ -95,6 +95,15 @@ key_of() {
 	done | sha256sum | cut -c1-12
 }
 
+# copy_module DIR: the module's sources in a folder of their own, for objects that must not
+# stand in for the module's.  What has been built there stays.
+copy_module() {
+	mkdir -p "$1"
+	rsync -a --delete --include=/Kbuild --include='/rust/***' --include='/scripts/***' \
+		--include='/.clippy.toml' --exclude='*.o' --exclude='*.ko' --exclude='.*.cmd' --exclude='/*' \
+		--filter='P *.o' --filter='P .*.cmd' --filter='P *generated*' "$TOP/" "$1/"
+}
+
 # The mirror of the machine's own apt configuration, else Debian's default.
 mirror() {
 	local uri=${SWITCHYARD_MIRROR:-}

@@ -38,10 +38,7 @@ format_module() {
 # In a copy, so that clippy's objects do not stand in for the module's.
 clippy_module() {
 	local copy=$TOP/build/lint/module log=$TOP/build/lint/clippy.log
-	mkdir -p "$copy"
-	rsync -a --delete --include=/Kbuild --include='/rust/***' --include='/scripts/***' \
-		--include='/.clippy.toml' --exclude='*.o' --exclude='*.ko' --exclude='.*.cmd' --exclude='/*' \
-		--filter='P *.o' --filter='P .*.cmd' --filter='P *generated*' ./ "$copy/"
+	copy_module "$copy"
 	make -C "$tree" M="$copy" CC=gcc-14 CLIPPY=1 modules 2>&1 | tee "$log"
 	! grep -E '^(warning|error)' "$log"
 }

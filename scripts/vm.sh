@@ -8,6 +8,7 @@
 #   --memory SIZE       (1G)
 #   --wire A:B          two network cards, of the QEMU models A and B, on one wire;
 #                       repeatable.  igb and e1000e sit behind PCIe root ports.
+#   --debug             the debug kernel, with 2G and build/kselftest-debug to share
 #   --icount            one CPU whose clock counts instructions: a nanosecond each
 #   --share DIR         folder seen as /switchyard (build/kselftest)
 #   --append ARGS       more for the kernel's command line
@@ -28,14 +29,15 @@ usage() {
 	exit "${1:-1}"
 }
 
-cpus=4 memory=1G wires=() icount='' share=build/kselftest append='' timeout=600
-log=build/vm/console.log interactive='' verbose='' image=''
+cpus=4 memory='' wires=() icount='' share='' append='' timeout=600
+log=build/vm/console.log interactive='' verbose='' image='' debug=''
 args=("$@")
 while [ $# -gt 0 ]; do
 	case $1 in
 	--cpus) cpus=$2 && shift 2 ;;
 	--memory) memory=$2 && shift 2 ;;
 	--wire) wires+=("$2") && shift 2 ;;
+	--debug) debug=yes && shift ;;
 	--icount) icount=yes && shift ;;
 	--share) share=$2 && shift 2 ;;
 	--append) append+=" $2" && shift 2 ;;
@@ -51,11 +53,18 @@ while [ $# -gt 0 ]; do
 	esac
 done
 
+# What the debug kernel's checks take, in memory and in time: see selftests/lib.sh.
+if [ -n "$debug" ]; then
+	memory=${memory:-2G} share=${share:-build/kselftest-debug}
+	append+=" watchdog_thresh=60 SWITCHYARD_SLOW=${SWITCHYARD_SLOW:-4}"
+fi
+memory=${memory:-1G} share=${share:-build/kselftest}
+
 # QEMU and the image's files are where the packages are; a folder keeps its meaning
 # there as long as it lies in this tree.
 if [ -z "$image" ]; then
-	image=$("$TOP/scripts/guest-image.sh")
-	exec "$TOP/scripts/enter.sh" -- scripts/vm.sh --image "${image##*/}" "${args[@]}"
+	image=$("$TOP/scripts/guest-image.sh" ${debug:+--debug})
+	exec "$TOP/scripts/enter.sh" -- scripts/vm.sh --image "${image#"$CACHE"/}" "${args[@]}"
 fi
 cd "$TOP"
 [ -d "$share" ] || die "there is no folder $share to share"

@@ -13,6 +13,8 @@ HERE=$(cd "$(dirname "$(readlink -e "${BASH_SOURCE[0]}")")" && pwd)
 . "$HERE/../kselftest/ktap_helpers.sh"
 
 PATH=$HERE/bin:$PATH
+# On a kernel that takes so many times as long, waiting may take so many times as long.
+SLOW=${SWITCHYARD_SLOW:-1}
 MODULE=${SWITCHYARD_MODULE:-$HERE/switchyard.ko}
 SPEC=$HERE/../Documentation/netlink/specs/switchyard.yaml
 ended=
@@ -61,7 +63,16 @@ ynl() {
 
 # wait_for MILLISECONDS COMMAND...: until COMMAND succeeds; fails when it does not.
 wait_for() {
-	busywait "$@" >/dev/null
+	local limit=$(($1 * SLOW))
+	shift
+	busywait "$limit" "$@" >/dev/null
+}
+
+# slowwait SECONDS COMMAND...: the kernel's, but for SLOW.
+slowwait() {
+	local limit=$(($1 * SLOW))
+	shift
+	loopy_wait "sleep 0.1" "$((limit * 1000))" "$@"
 }
 
 # wire N: the two network cards at the ends of wire N of the virtual machine, in the
@@ -138,9 +149,11 @@ between() {
 	fi
 }
 
-# log_clean: whether the kernel has complained since the scenario began.
+# log_clean: whether the kernel has complained since the scenario began.  That there was no
+# memory, which it tells with the caller's stack, is no complaint.
 log_clean() {
 	! sed -n "/$log_mark/,\$p" <(dmesg) |
+		sed '/: vmalloc error: \|page allocation failure: \|percpu: allocation failed/,/<\/TASK>/d' |
 		grep -E 'WARNING:|BUG:|Oops|Call Trace|refcount_t|panicked at|unregister_netdevice: waiting'
 }
 

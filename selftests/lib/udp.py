@@ -7,6 +7,8 @@ udp.py echo NAME PORT [--no-checksum]
 udp.py ask ADDRESS PORT FIRST COUNT [--no-checksum] [--times N] [--pause SECONDS]
     asks from COUNT ports of its own, FIRST and on, and prints "PORT ANSWER" for each, "PORT -"
     where none came from where it was asked
+udp.py send ADDRESS PORT FIRST COUNT
+    sends a datagram from each of COUNT ports and waits for no answer
 """
 
 import argparse
@@ -57,6 +59,13 @@ def ask(args):
                 print(port, one(args, made), flush=True)
 
 
+def send(args):
+    """Sends from each port."""
+    for port in range(args.first, args.first + args.count):
+        with udp_socket(port, False) as made:
+            made.sendto(b"hello", (args.address, args.port))
+
+
 parser = argparse.ArgumentParser()
 commands = parser.add_subparsers(required=True)
 command = commands.add_parser("echo")
@@ -73,5 +82,11 @@ command.add_argument("--no-checksum", action="store_true")
 command.add_argument("--times", type=int, default=1)
 command.add_argument("--pause", type=float, default=0)
 command.set_defaults(run=ask)
+command = commands.add_parser("send")
+command.add_argument("address")
+command.add_argument("port", type=int)
+command.add_argument("first", type=int)
+command.add_argument("count", type=int)
+command.set_defaults(run=send)
 arguments = parser.parse_args()
 arguments.run(arguments)
