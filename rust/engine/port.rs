@@ -75,4 +75,8 @@ impl RxHandler for Port {
             Outcome::Pass(packet)
         }
     }
+
+    fn lost(&self, _bh: &BottomHalf) {
+        self.switch.lost();
+    }
 }

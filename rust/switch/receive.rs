@@ -99,6 +99,14 @@ impl Switch {
         Outcome::Consumed
     }
 
+    /// Counts a packet that was lost on its way to us.
+    pub(crate) fn lost(&self) {
+        if let Some(counters) = self.counters.this() {
+            counters.received.add(1);
+            counters.dropped(DropReason::NoMemory);
+        }
+    }
+
     /// Routes a packet and sends it.
     pub(super) fn send(
         &self,
