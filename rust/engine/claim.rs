@@ -367,9 +367,11 @@ impl Switch {
         let Some(claim) = place.and_then(|place| claims.remove(place).ok()) else {
             return false;
         };
-        // A failure leaves engines on the list that have no queue any more, which is harmless:
-        // they are woken in vain until the next change.
-        let _ = self.note_claims(&claims);
+        if self.note_claims(&claims).is_err() {
+            // An engine that stays on the list would be given packets that nobody takes: without
+            // a list, what sockets send is sent where it is, until the next change.
+            self.set_engines(self.no_engines.clone());
+        }
         claim.end(rtnl);
         set::stop_unused();
         true
@@ -383,7 +385,7 @@ impl Switch {
             let Some(claim) = claim else { break };
             claim.end(&rtnl);
         }
-        let _ = self.note_claims(&KVec::new());
+        self.set_engines(self.no_engines.clone());
         drop(rtnl);
         set::stop_unused();
     }
@@ -409,7 +411,12 @@ impl Switch {
         if let Some(collector) = self.collector.lock().as_ref() {
             collector.confine(&control)?;
         }
-        let engines = Arc::new(Engines { list }, GFP_KERNEL)?;
+        self.set_engines(Arc::new(Engines { list }, GFP_KERNEL)?);
+        Ok(())
+    }
+
+    /// Has what sockets send spread over `engines`. Sleeps.
+    fn set_engines(&self, engines: Arc<Engines>) {
         let old = self.engines.swap(engines);
         // Nobody gives packets to the engines that have left any more; what they had not taken
         // yet is sent from here.
@@ -417,7 +424,6 @@ impl Switch {
         for (cpu, _) in &old.list {
             self.serve_outgoing(*cpu, &bh);
         }
-        Ok(())
     }
 }
 

@@ -74,4 +74,8 @@ impl RxHandler for Port {
             _ => Outcome::Pass(packet),
         }
     }
+
+    fn lost(&self, _bh: &BottomHalf) {
+        self.switch.lost();
+    }
 }

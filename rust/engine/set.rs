@@ -92,30 +92,26 @@ pub(crate) fn withdraw(queue: &Queue, waker: &Waker) {
     queue.wait_until_left();
 }
 
-/// Stops the engines that own no queue any more. Sleeps.
+/// Stops the engines that own no queue any more. Sleeps; takes no memory, for what is given back
+/// when there is none must not leave threads behind.
 pub(crate) fn stop_unused() {
-    let mut stopped = KVec::new();
-    let mut engines = ENGINES.lock();
-    let mut index = 0;
-    while index < engines.len() {
+    loop {
+        let mut engines = ENGINES.lock();
         let unused = engines
-            .get(index)
-            .is_some_and(|one| one.engine.queues.load(Relaxed) == 0);
-        if unused && stopped.reserve(1, GFP_KERNEL).is_ok() {
-            if let Ok(one) = engines.remove(index) {
-                let _ = stopped.push(one, GFP_KERNEL);
-                continue;
-            }
+            .iter()
+            .position(|one| one.engine.queues.load(Relaxed) == 0);
+        let stopped = unused.and_then(|index| engines.remove(index).ok());
+        if engines.is_empty() {
+            // Nobody drops a static: an empty list must not keep its memory.
+            *engines = KVec::new();
         }
-        index = index.wrapping_add(1);
+        drop(engines);
+        if stopped.is_none() {
+            return;
+        }
+        // The thread ends here, where no lock is held.
+        drop(stopped);
     }
-    if engines.is_empty() {
-        // Nobody drops a static: an empty list must not keep its memory.
-        *engines = KVec::new();
-    }
-    drop(engines);
-    // The threads end here, where no lock is held.
-    drop(stopped);
 }
 
 /// How many queues the engine of `cpu` owns; `None` if there is no engine.

@@ -38,6 +38,9 @@ pub(crate) enum Outcome {
 pub(crate) trait RxHandler: Send + Sync + 'static {
     /// Handles one packet, whose data begin at the network header.
     fn handle(&self, packet: SkBuff, bh: &BottomHalf) -> Outcome;
+
+    /// A packet that somebody else holds too could not be copied for lack of memory and is gone.
+    fn lost(&self, bh: &BottomHalf);
 }
 
 /// A handler in place on a device.
@@ -62,20 +65,21 @@ unsafe impl<T: RxHandler> Sync for Registration<T> {}
 unsafe extern "C" fn callback<T: RxHandler>(
     pskb: *mut *mut sys::sk_buff,
 ) -> sys::rx_handler_result_t {
-    // SAFETY: The stack gives us one packet to own.
-    let Some(packet) = (unsafe { SkBuff::receive(*pskb) }) else {
-        return sys::rx_handler_result_RX_HANDLER_CONSUMED;
-    };
-    // SAFETY: The device lives while its handler runs, and the data while there is a handler:
-    // removing it waits for a grace period.
+    // SAFETY: The stack gives us a packet that was received by a device. That lives while its
+    // handler runs, and the data while there is a handler: removing it waits for a grace period.
     let handler = unsafe {
-        let device = packet.device_ptr();
+        let device = SkBuff::device_of(*pskb);
         &*(&raw const (*device).rx_handler_data)
             .read_volatile()
             .cast::<T>()
     };
     // SAFETY: Receive handlers run with bottom halves disabled.
     let bh = unsafe { BottomHalf::assume() };
+    // SAFETY: The stack gives us one packet to own.
+    let Some(packet) = (unsafe { SkBuff::receive(*pskb) }) else {
+        handler.lost(&bh);
+        return sys::rx_handler_result_RX_HANDLER_CONSUMED;
+    };
     let (result, packet) = match handler.handle(packet, &bh) {
         Outcome::Pass(packet) => (sys::rx_handler_result_RX_HANDLER_PASS, packet),
         Outcome::Another(packet) => (sys::rx_handler_result_RX_HANDLER_ANOTHER, packet),

@@ -100,9 +100,19 @@ impl SkBuff {
 
     /// The device that it came by or goes out by.
     pub(crate) fn device_ptr(&self) -> *mut sys::net_device {
-        // SAFETY: The other variant is for sockets' queues only.
+        // SAFETY: By the type invariant.
+        unsafe { Self::device_of(self.0.as_ptr()) }
+    }
+
+    /// The device of a buffer that may be shared.
+    ///
+    /// # Safety
+    ///
+    /// `skb` must be valid.
+    pub(super) unsafe fn device_of(skb: *const sys::sk_buff) -> *mut sys::net_device {
+        // SAFETY: The caller promises it; the other variant is for sockets' queues only.
         unsafe {
-            self.raw()
+            (*skb)
                 .__bindgen_anon_1
                 .__bindgen_anon_1
                 .__bindgen_anon_1

@@ -101,6 +101,8 @@ pub(crate) struct Switch {
     pub(crate) rings: Rings,
     /// The engines that poll for this switch.
     pub(crate) engines: RcuArc<Engines>,
+    /// What takes its place when there is no memory for a list.
+    pub(crate) no_engines: Arc<Engines>,
     yard: RcuArc<Option<PseudoDevice<Switch>>>,
     /// What takes the place of `yard` at the end, kept so that the end needs no memory.
     #[pin]
@@ -130,7 +132,8 @@ impl Switch {
         let routes = PerCpuOwned::new(|_| RouteCache::new())?;
         let counters = PerCpu::new(|_| Ok(CpuCounters::new()))?;
         let rings = Rings::new(cpus)?;
-        let engines = RcuArc::new(Arc::new(Engines { list: KVec::new() }, GFP_KERNEL)?);
+        let no_engines = Arc::new(Engines { list: KVec::new() }, GFP_KERNEL)?;
+        let engines = RcuArc::new(no_engines.clone());
         let yard = RcuArc::new(Arc::new(None, GFP_KERNEL)?);
         let switch = Arc::pin_init(
             pin_init!(Self {
@@ -142,6 +145,7 @@ impl Switch {
                 counters,
                 rings,
                 engines,
+                no_engines,
                 yard,
                 no_yard <- new_mutex!(None),
                 reports: RateLimit::new(REPORTS),

@@ -89,6 +89,14 @@ impl Switch {
         Outcome::Consumed
     }
 
+    /// Counts a packet that was lost on its way to us.
+    pub(crate) fn lost(&self) {
+        if let Some(counters) = self.counters.this() {
+            counters.received.add(1);
+            counters.dropped(DropReason::NoMemory);
+        }
+    }
+
     /// Sends back what a packet was turned into.
     #[cold]
     pub(super) fn answer(&self, packet: SkBuff, reason: Option<DropReason>, bh: &BottomHalf) {

@@ -48,8 +48,8 @@ impl Group {
 ///
 /// # Errors
 ///
-/// `ENOMEM`, or what `fill` returns; the listeners are not told then. That a listener's socket
-/// is full is its own matter: it gets `ENOBUFS`.
+/// `ENOMEM`, or what `fill` returns; the listeners then get `ENOBUFS`, as one does whose socket
+/// is full, and know that they have missed something.
 pub(crate) fn notify(
     namespace: &Namespace,
     group: Group,
@@ -59,11 +59,24 @@ pub(crate) fn notify(
     if !group.has_listeners(namespace) {
         return Ok(());
     }
-    let buffer = Buffer::new(Buffer::USUAL)?;
-    // SAFETY: The buffer is ours and not touched until the message is ended.
-    let mut message = unsafe { Message::start(buffer.as_ptr(), 0, 0, 0, command) }?;
-    fill(&mut message)?;
-    message.end();
+    let made = Buffer::new(Buffer::USUAL).and_then(|buffer| {
+        // SAFETY: The buffer is ours and not touched until the message is ended.
+        let mut message = unsafe { Message::start(buffer.as_ptr(), 0, 0, 0, command) }?;
+        fill(&mut message)?;
+        message.end();
+        Ok(buffer)
+    });
+    let buffer = made.inspect_err(|_| {
+        // SAFETY: As in `has_listeners`.
+        unsafe {
+            sys::netlink_set_err(
+                (*namespace.as_ptr()).genl_sock,
+                0,
+                group.number(),
+                ENOBUFS.to_errno(),
+            )
+        };
+    })?;
     // SAFETY: As in `has_listeners`. The buffer holds one complete message and passes to the
     // function.
     unsafe {
