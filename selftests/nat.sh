@@ -39,7 +39,7 @@ expect "the module loads" load
 # Turns are exact whichever of the switching CPUs a connection comes by.
 expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 10s
 expect "the switching CPU polls all queues of the client's wire" warm
-expect "a service is made" yardctl service add tcp "$SERVICE" -s rr \
+expect "a service is made" yardctl service add tcp "$SERVICE" -s wrr \
 	-d 10.2.1.2:80 -d 10.2.2.2:80 -d 10.2.3.2:80
 
 in_client tcpdump -i "$front_peer" -U -w "$work/wire.pcap" tcp 2>"$work/tcpdump.log" &
@@ -84,7 +84,7 @@ background ip netns exec "$client" sh -c 'sleep 30 | nc 10.9.9.9 80'
 expect "an open connection is listed as established" \
 	slowwait 5 is 1 eval 'yardctl --json connections | jq "[.[] | select(.state == \"established\")] | length"'
 equal "and its destination as active" "$(yardctl --json destination list tcp "$SERVICE" |
-	jq '[.[].active_connections] | add')" "$(connection_count)"
+	jq '[.[] | .active_connections + .inactive_connections] | add')" "$(connection_count)"
 
 # Weights.
 expect "weights are set" eval 'yardctl destination set tcp "$SERVICE" 10.2.1.2:80 -w 3 &&
