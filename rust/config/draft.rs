@@ -12,6 +12,7 @@ use kernel::{
 };
 
 use super::{
+    backends::Backends,
     destination::{
         Destination,
         DestinationChange,
@@ -93,6 +94,8 @@ pub(crate) struct Draft {
     removed: u32,
     listeners: ListenerTable,
     destination_ids: Index<DestinationKey>,
+    /// Those of the snapshot, while they still hold.
+    backends: Option<Arc<Backends>>,
     /// Something that is told of has been changed.
     changed: bool,
     /// Something that is not told of has been taken out.
@@ -113,6 +116,7 @@ impl Draft {
             removed: snapshot.removed,
             listeners: snapshot.listeners.try_clone()?,
             destination_ids: snapshot.destination_ids.try_clone()?,
+            backends: Some(snapshot.backends.clone()),
             changed: false,
             purged: false,
         })
@@ -235,6 +239,7 @@ impl Draft {
         }
         for id in &gone {
             self.destinations.remove(*id);
+            self.backends = None;
             self.removed = self.removed.saturating_sub(1);
             self.purged = true;
         }
@@ -280,6 +285,7 @@ impl Draft {
             .destinations
             .insert(|id| Destination::new(id, key, settings, now))?;
         self.destination_ids.insert(key, id)?;
+        self.backends = None;
         let edited = self.edit(key.service)?;
         edited.members.push(id, GFP_KERNEL)?;
         edited.selection = None;
@@ -304,6 +310,9 @@ impl Draft {
             return Ok(());
         }
         *destination = destination.with(new, change, coarse_milliseconds())?;
+        if new.method != old.method || new.encapsulation != old.encapsulation {
+            self.backends = None;
+        }
         let edited = self.edit(key.service)?;
         if new.effective_weight() != old.effective_weight() {
             edited.selection = None;
@@ -338,7 +347,12 @@ impl Draft {
             }
         })?;
         drop(number);
+        let backends = match self.backends {
+            Some(backends) => backends,
+            None => Backends::new(&self.destinations)?,
+        };
         Ok(Snapshot {
+            backends,
             generation: self.generation.wrapping_add(u32::from(self.changed)),
             services,
             destinations: self.destinations,

@@ -148,15 +148,26 @@ impl filter::Services for Snapshot {
 
     fn behind(
         &self,
-        _protocol: Protocol,
-        _endpoint: Endpoint<IpAddress>,
-        _f: &mut dyn FnMut(&Service) -> bool,
+        protocol: Protocol,
+        endpoint: Endpoint<IpAddress>,
+        f: &mut dyn FnMut(&Service) -> bool,
     ) -> bool {
-        false
+        self.backends.any_service(endpoint, |id| {
+            self.service_by_id(id)
+                .is_some_and(|service| service.key.protocol == protocol && f(service))
+        })
     }
 
-    fn is_destination_address(&self, _address: IpAddress) -> bool {
-        false
+    fn is_destination_address(&self, address: IpAddress) -> bool {
+        self.backends.has_address(address)
+    }
+
+    fn service_endpoint(&self, id: u32) -> Option<Endpoint<IpAddress>> {
+        filter::Service::endpoint(&**self.service_by_id(id)?)
+    }
+
+    fn is_tunnel_port(&self, port: u16) -> bool {
+        self.backends.is_tunnel_port(port)
     }
 
     fn opened<A: Address>(&self, connection: &Connection<A>) {

@@ -5,6 +5,7 @@
 //! Packets see an immutable [`Snapshot`] through one RCU pointer. A change is made to a
 //! [`Draft`], a copy of it, and swapped in as a whole or not at all.
 
+mod backends;
 mod counters;
 mod destination;
 mod draft;

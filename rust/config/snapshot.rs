@@ -10,6 +10,7 @@ use kernel::{
 };
 
 use super::{
+    backends::Backends,
     counters::Counters,
     destination::{
         Destination,
@@ -43,6 +44,7 @@ pub(crate) struct Snapshot {
     pub(super) removed: u32,
     pub(super) listeners: ListenerTable,
     pub(super) destination_ids: Index<DestinationKey>,
+    pub(super) backends: Arc<Backends>,
 }
 
 impl Snapshot {
@@ -59,6 +61,7 @@ impl Snapshot {
             removed: 0,
             listeners: ListenerTable::new()?,
             destination_ids: Index::new(),
+            backends: Backends::empty()?,
         })
     }
 

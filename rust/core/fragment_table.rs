@@ -126,9 +126,9 @@ impl<D> Entry<D> {
     }
 
     /// Whether it counts at this time.
-    fn is_alive(&self, now: u32) -> bool {
+    fn is_alive(&self, now: u32, hold_time: u32) -> bool {
         let time = match self.known {
-            Known::Nothing => HOLD_TIME,
+            Known::Nothing => hold_time,
             Known::First { .. } | Known::Faulty => FOLLOW_TIME,
         };
         self.used && age(self.since, now) < time
@@ -201,6 +201,8 @@ pub struct FragmentTable<E, Q> {
     tail: u64,
     bytes: usize,
     most_bytes: usize,
+    /// For how long fragments are held, in milliseconds.
+    hold_time: u32,
 }
 
 impl<D, H, E, Q> FragmentTable<E, Q>
@@ -221,7 +223,14 @@ where
             tail: 0,
             bytes: 0,
             most_bytes,
+            hold_time: HOLD_TIME,
         })
+    }
+
+    /// Sets how many bytes may be held, and for how many milliseconds at most.
+    pub fn retune(&mut self, most_bytes: usize, hold_time: u32) {
+        self.most_bytes = most_bytes;
+        self.hold_time = hold_time;
     }
 
     /// Remembers what was decided about a first fragment. Afterwards [`Self::release`] gives those
@@ -319,8 +328,9 @@ where
         while self.head != self.tail {
             let number = self.head;
             let full = bytes != 0 && !self.has_room(bytes);
+            let hold_time = self.hold_time;
             let held = self.held(number)?;
-            let is_due = held.handle.is_none() || age(held.since, now) >= HOLD_TIME;
+            let is_due = held.handle.is_none() || age(held.since, now) >= hold_time;
             if !full && !is_due {
                 return None;
             }
@@ -378,16 +388,18 @@ where
 
     /// What is known of a packet.
     fn find(&mut self, key: Key, now: u32) -> Option<&mut Entry<D>> {
+        let hold_time = self.hold_time;
         self.set(key)?
             .iter_mut()
-            .find(|entry| entry.key == key && entry.is_alive(now))
+            .find(|entry| entry.key == key && entry.is_alive(now, hold_time))
     }
 
     /// The same, in an entry made for it if nothing is known. An old one that has to give way may
     /// leave fragments behind, which become overdue.
     fn place(&mut self, key: Key, now: u32) -> Option<&mut Entry<D>> {
+        let hold_time = self.hold_time;
         let entry = self.set(key)?.iter_mut().max_by_key(|entry| {
-            if !entry.is_alive(now) {
+            if !entry.is_alive(now, hold_time) {
                 u64::from(u32::MAX) + 1
             } else if entry.key == key {
                 u64::MAX
@@ -395,7 +407,7 @@ where
                 u64::from(age(entry.since, now))
             }
         })?;
-        if entry.key != key || !entry.is_alive(now) {
+        if entry.key != key || !entry.is_alive(now, hold_time) {
             *entry = Entry {
                 key,
                 since: now,

@@ -2,6 +2,8 @@
 
 //! A packet as the filter sees it: bytes from the IP header on.
 
+use super::tuple::Family;
+
 /// How far the transport checksum that stands in the packet has been worked out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChecksumState {
@@ -42,10 +44,19 @@ pub trait Packet {
     /// Cuts the packet's end off so that `len` bytes stay; false if that failed.
     fn trim(&mut self, len: usize) -> bool;
 
-    /// Puts headers before the packet, which make it another one that is complete as it stands, with
-    /// all its checksums: no segmentation or other offload is left to be done. False if that
-    /// failed.
-    fn prepend(&mut self, headers: &[u8]) -> bool;
+    /// Puts headers before the packet, which make it another one, of this family, that is complete as
+    /// it stands, with all its checksums: no segmentation or other offload is left to be done.
+    /// False if that failed.
+    fn prepend(&mut self, headers: &[u8], family: Family) -> bool;
+
+    /// Takes the first `len` bytes away; false if there are not as many.
+    fn behead(&mut self, len: usize) -> bool;
+
+    /// Has the system remember that packets to where the one went that an error quotes, `offset`
+    /// bytes into this packet, may have `mtu` bytes.
+    fn learn_mtu(&mut self, offset: usize, mtu: u32) {
+        let _ = (offset, mtu);
+    }
 
     /// Makes the packet consist of `bytes`, which are no longer than it was.
     ///
@@ -129,7 +140,16 @@ impl Packet for SlicePacket<'_> {
         fits
     }
 
-    fn prepend(&mut self, headers: &[u8]) -> bool {
+    fn behead(&mut self, len: usize) -> bool {
+        let fits = len <= self.len;
+        if fits {
+            self.start = self.start.wrapping_add(len);
+            self.len = self.len.wrapping_sub(len);
+        }
+        fits
+    }
+
+    fn prepend(&mut self, headers: &[u8], _family: Family) -> bool {
         let done = self.push(headers);
         if done {
             self.state = ChecksumState::Full;

@@ -23,7 +23,7 @@ pub const STATES: usize = 8;
 pub const FRAGMENT_MEMORY: u32 = 4 << 20;
 
 /// Milliseconds that fragments may wait unless something else is set.
-pub const FRAGMENT_TIMEOUT: u32 = 10_000;
+pub const FRAGMENT_TIMEOUT: u32 = super::fragment_table::HOLD_TIME;
 
 /// The values that can be set.
 #[derive(Debug)]

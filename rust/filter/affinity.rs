@@ -15,6 +15,8 @@ use crate::core::connections::{
 use crate::core::tuple::{
     Endpoint,
     Family, //
+    Ipv4Address,
+    Ipv6Address,
 };
 
 use super::context::{
@@ -27,7 +29,12 @@ use super::context::{
 use super::segment::Segment;
 use super::version::Version;
 
-impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
+impl<'a, C, T4, T6> Context<'a, C, T4, T6>
+where
+    C: Services,
+    T4: Connections<Ipv4Address>,
+    T6: Connections<Ipv6Address>,
+{
     /// Chooses the destination of a new connection: the client's, if the service keeps clients
     /// together and that one is still there, else as the scheduler does.
     pub(super) fn choose<A: Version>(
@@ -71,7 +78,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
             let destination = self
                 .services
                 .destination(found.connection.destination_id)
-                .filter(|destination| destination.is_there());
+                .filter(|destination| destination.takes());
             if destination.is_some() && found.connection.service_id == template.service_id {
                 self.connections()
                     .touch(found.handle, found.connection.state, self.now, |state| {

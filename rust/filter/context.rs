@@ -19,6 +19,8 @@ use crate::core::tuple::{
     Protocol, //
 };
 
+use super::fragment::Fragments;
+
 /// A destination of the configuration.
 pub trait Destination {
     /// The caller's number for it.
@@ -117,6 +119,12 @@ pub trait Services {
     /// connections.
     fn destination(&self, id: u32) -> Option<&Self::Destination>;
 
+    /// What clients of the service of this number connect to, as [`Service::endpoint`] says.
+    fn service_endpoint(&self, id: u32) -> Option<Endpoint<IpAddress>>;
+
+    /// Whether packets to some destination travel in UDP to this port ([`Encapsulation::Gue`]).
+    fn is_tunnel_port(&self, port: u16) -> bool;
+
     /// Calls `f` with each service that has a destination for address translation at `endpoint`,
     /// until it returns true; whether it did.
     fn behind(
@@ -154,7 +162,6 @@ pub trait Services {
 }
 
 /// What the filter consults for a batch of packets on one CPU.
-#[derive(Debug)]
 pub struct Context<'a, C, T4, T6> {
     /// The configuration.
     pub services: &'a C,
@@ -162,6 +169,8 @@ pub struct Context<'a, C, T4, T6> {
     pub connections4: &'a T4,
     /// The connections of IPv6 clients.
     pub connections6: &'a T6,
+    /// What is known of fragmented packets.
+    pub fragments: &'a dyn Fragments,
     /// The time, in wrapping milliseconds. Coarse is good: each step of it costs every active
     /// connection one shared write.
     pub now: u32,

@@ -15,6 +15,8 @@ use crate::core::tcp_state;
 use crate::core::tuple::{
     Direction,
     IpAddress,
+    Ipv4Address,
+    Ipv6Address,
     Protocol, //
 };
 
@@ -52,6 +54,8 @@ where
     A: Version,
     P: Packet,
     C: Services,
+    T4: Connections<Ipv4Address>,
+    T6: Connections<Ipv6Address>,
     Context<'a, C, T4, T6>: Tables<A>,
 {
     // Two ways through the same functions: compiled for a header of fixed length, the usual one
@@ -63,7 +67,12 @@ where
     }
 }
 
-impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
+impl<'a, C, T4, T6> Context<'a, C, T4, T6>
+where
+    C: Services,
+    T4: Connections<Ipv4Address>,
+    T6: Connections<Ipv6Address>,
+{
     /// What becomes of a packet with IP options or extension headers, or of what is no packet at
     /// all.
     #[cold]
@@ -81,7 +90,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
 
     /// What becomes of a whole packet with sound headers.
     #[inline(always)]
-    fn whole<A: Version, P: Packet>(
+    pub(super) fn whole<A: Version, P: Packet>(
         &self,
         packet: &mut P,
         segment: &Segment<A>,
@@ -141,15 +150,8 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
             Kind::BadIp => Verdict::Drop(DropReason::IpHeader),
             Kind::NoMemory => Verdict::Drop(DropReason::NoMemory),
             Kind::BadTransport => if_ours(DropReason::TransportHeader),
-            Kind::LaterFragment => if_ours(DropReason::Fragment),
-            Kind::FirstFragment => {
-                let known = |direction| self.find(direction, segment).is_some();
-                if known(Direction::Forward) || known(Direction::Reply) {
-                    Verdict::Drop(DropReason::Fragment)
-                } else {
-                    if_ours(DropReason::Fragment)
-                }
-            }
+            Kind::LaterFragment => self.later_fragment(reading),
+            Kind::FirstFragment => self.first_fragment(packet, reading),
             Kind::Icmp => self.icmp(packet, segment),
         }
     }

@@ -22,6 +22,8 @@ use crate::core::tuple::{
     Direction,
     Endpoint,
     IpAddress, //
+    Ipv4Address,
+    Ipv6Address,
 };
 
 use super::context::{
@@ -41,7 +43,12 @@ use super::version::Version;
 /// Hops that an answer may take.
 const HOPS: u8 = 64;
 
-impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
+impl<'a, C, T4, T6> Context<'a, C, T4, T6>
+where
+    C: Services,
+    T4: Connections<Ipv4Address>,
+    T6: Connections<Ipv6Address>,
+{
     /// What becomes of an ICMP message; of its segment the addresses and lengths are known.
     #[cold]
     #[inline(never)]
@@ -70,10 +77,13 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
                     Verdict::Drop(DropReason::TransportHeader)
                 }
             }
-            Meaning::Error(_) => match read.quote {
-                // What is not about anything of ours is checked by whom it is for.
-                Some(quote) => self.error(packet, segment, &quote, sound),
-                None => Verdict::Pass,
+            // What is not about anything of ours is checked by whom it is for.
+            Meaning::Error(cause) => match self.tunnel_error(packet, segment, cause, sound) {
+                Some(verdict) => verdict,
+                None => match read.quote {
+                    Some(quote) => self.error(packet, segment, &quote, sound),
+                    None => Verdict::Pass,
+                },
             },
             _ => Verdict::Pass,
         }

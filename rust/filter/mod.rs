@@ -13,6 +13,7 @@
 mod affinity;
 pub mod context;
 pub mod decide;
+pub mod fragment;
 mod icmp;
 mod ipv4;
 mod ipv6;
@@ -22,6 +23,7 @@ pub mod reset;
 pub mod segment;
 mod stateless;
 pub mod transport;
+mod tunnel_error;
 pub mod verdict;
 pub mod version;
 
@@ -34,6 +36,10 @@ pub use self::context::{
     Tables, //
 };
 pub use self::decide::decide;
+pub use self::fragment::{
+    Decision,
+    Fragments, //
+};
 pub use self::report::Report;
 pub use self::verdict::{
     Forward,

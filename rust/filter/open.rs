@@ -15,17 +15,20 @@ use crate::core::method::Method;
 use crate::core::packet::Packet;
 use crate::core::tcp::Tcp;
 use crate::core::tuple::{
+    client_hash,
     selection_hash,
     Direction,
     Endpoint,
     IpAddress,
+    Ipv4Address,
+    Ipv6Address,
     Protocol, //
 };
 
 use super::context::{
     Context,
     Destination,
-    Service as _,
+    Service,
     Services,
     Tables, //
 };
@@ -45,7 +48,12 @@ const CHOICES: u32 = 4;
 /// How far apart the hashes of successive choices are: the golden section spreads them.
 pub(super) const ANOTHER: u32 = 0x9e37_79b9;
 
-impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
+impl<'a, C, T4, T6> Context<'a, C, T4, T6>
+where
+    C: Services,
+    T4: Connections<Ipv4Address>,
+    T6: Connections<Ipv6Address>,
+{
     /// What becomes of a packet of no known connection: it may open one, in the place of the
     /// `former` one, which is at its end or has lost its destination.
     #[inline(never)]
@@ -89,7 +97,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
         }
         let options = service.options();
         if options.one_packet && segment.protocol == Protocol::Udp {
-            let hash = hash_of(segment);
+            let hash = hash_of_packet(service, segment);
             return match service.select(hash) {
                 Some(destination) => self.unremembered(segment, service, destination),
                 None => self.without_destination(packet, segment, service),
@@ -122,7 +130,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
     where
         Self: Tables<A>,
     {
-        let hash = hash_of(segment);
+        let hash = hash_of_packet(service, segment);
         for attempt in 0..CHOICES {
             let hash = hash.wrapping_add(attempt.wrapping_mul(ANOTHER));
             // Who keeps clients together cannot send one of their connections elsewhere.
@@ -156,7 +164,10 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
                     return self.forward_known(packet, segment, &hit);
                 }
                 Insertion::Clash(_) => {}
-                Insertion::Full => return Verdict::Drop(DropReason::TableFull),
+                Insertion::Full => {
+                    self.services.dropped(service.id(), DropReason::TableFull);
+                    return Verdict::Drop(DropReason::TableFull);
+                }
             }
         }
         self.without_destination(packet, segment, service)
@@ -245,9 +256,11 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
                 is_new: false,
             });
         }
+        let reason = service.refusal();
+        self.services.dropped(service.id(), reason);
         match segment.protocol {
             Protocol::Tcp => self.refuse(packet, segment),
-            Protocol::Udp | Protocol::Sctp => Verdict::Drop(DropReason::NoDestination),
+            Protocol::Udp | Protocol::Sctp => Verdict::Drop(reason),
         }
     }
 
@@ -279,9 +292,28 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
     }
 }
 
+/// The hash by which a client's destination is chosen: `seen` is what it connects to.
+pub(super) fn hash_of<A: Version, S: Service>(
+    service: &S,
+    protocol: Protocol,
+    client: Endpoint<A>,
+    seen: Endpoint<A>,
+) -> u32 {
+    if service.options().by_client {
+        client_hash(client.address)
+    } else {
+        selection_hash(protocol, client, seen)
+    }
+}
+
 /// The hash by which a packet's destination is chosen.
-pub(super) fn hash_of<A: Version>(segment: &Segment<A>) -> u32 {
-    selection_hash(segment.protocol, segment.source, segment.destination)
+pub(super) fn hash_of_packet<A: Version, S: Service>(service: &S, segment: &Segment<A>) -> u32 {
+    hash_of(
+        service,
+        segment.protocol,
+        segment.source,
+        segment.destination,
+    )
 }
 
 /// Whether that is this machine itself.
@@ -314,7 +346,7 @@ pub(super) fn first<'a, A: Version, S, D>(
     instead: Endpoint<A>,
 ) -> Forward<'a, A, D>
 where
-    S: super::context::Service<Destination = D>,
+    S: Service<Destination = D>,
     D: Destination,
 {
     Forward {

@@ -45,7 +45,7 @@ impl Report {
             .peek(keep)
             .and_then(|quoted| build::<A>(source, cause, quoted));
         match prefix {
-            Some(prefix) => packet.trim(keep) && packet.prepend(prefix.as_slice()),
+            Some(prefix) => packet.trim(keep) && packet.prepend(prefix.as_slice(), A::FAMILY),
             None => false,
         }
     }

@@ -19,9 +19,10 @@ use crate::core::method::Method;
 use crate::core::packet::Packet;
 use crate::core::tcp::Flags;
 use crate::core::tuple::{
-    selection_hash,
     Direction,
     Endpoint,
+    Ipv4Address,
+    Ipv6Address,
     Protocol, //
 };
 
@@ -36,6 +37,7 @@ use super::decide::VerdictOf;
 use super::open::{
     first,
     hash_of,
+    hash_of_packet,
     translated, //
 };
 use super::report::Report;
@@ -46,7 +48,12 @@ use super::verdict::{
 };
 use super::version::Version;
 
-impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
+impl<'a, C, T4, T6> Context<'a, C, T4, T6>
+where
+    C: Services,
+    T4: Connections<Ipv4Address>,
+    T6: Connections<Ipv6Address>,
+{
     /// Sends a packet to the destination that its addresses alone choose.
     #[cold]
     #[inline(never)]
@@ -62,7 +69,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
         if segment.ttl <= 1 {
             return Verdict::Report(Report::HopLimit);
         }
-        match service.select_stateless(hash_of(segment)) {
+        match service.select_stateless(hash_of_packet(service, segment)) {
             Some(destination) => self.unremembered(segment, service, destination),
             None => self.refuse(packet, segment),
         }
@@ -109,7 +116,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
                     port => port,
                 };
                 let seen = Endpoint::new(address, port);
-                let hash = selection_hash(segment.protocol, segment.destination, seen);
+                let hash = hash_of(service, segment.protocol, segment.destination, seen);
                 let chosen = service.select_stateless(hash);
                 let answers = unremembered
                     && (options.one_packet || chosen.is_some_and(|d| d.endpoint() == from));

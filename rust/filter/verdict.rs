@@ -3,6 +3,7 @@
 //! What the filter decided.
 
 use crate::core::drop_reason::DropReason;
+use crate::core::fragment_table::Key;
 use crate::core::method::{
     Encapsulation,
     Method, //
@@ -33,6 +34,10 @@ pub enum Verdict<'a, A: Address, D> {
     /// It is to be sent on. Nothing of it has been changed yet: [`Forward::rewrite`] does that,
     /// once it is known that the way out takes a packet of that length.
     Forward(Forward<'a, A, D>),
+    /// The same for a first fragment; afterwards, what was held for it is to be decided on again.
+    First(Forward<'a, A, D>, Key),
+    /// It is to be held: a fragment of something of ours, whose first one has not come.
+    Hold(Key),
     /// It was turned into an answer to where it came from, to be counted for this reason or, if
     /// there is none, as sent on.
     Answer(Option<DropReason>),

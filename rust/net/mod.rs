@@ -26,3 +26,4 @@ pub(crate) mod route_cache;
 pub(crate) mod rx_handler;
 pub(crate) mod skb;
 mod skb_packet;
+mod skb_tunnel;

@@ -98,6 +98,11 @@ impl SkBuff {
         self.raw().len
     }
 
+    /// Bytes of memory that it takes.
+    pub(crate) fn true_size(&self) -> u32 {
+        self.raw().truesize
+    }
+
     /// The device that it came by or goes out by.
     pub(crate) fn device_ptr(&self) -> *mut sys::net_device {
         // SAFETY: By the type invariant.
@@ -149,6 +154,18 @@ impl SkBuff {
             V4 => Some(Family::V4),
             V6 => Some(Family::V6),
             _ => None,
+        }
+    }
+
+    /// Says of which protocol it is, by the number of Ethernet.
+    pub(super) fn set_protocol(&mut self, protocol: u16) {
+        // SAFETY: Both variants of the union are the same fields.
+        unsafe {
+            self.raw_mut()
+                .__bindgen_anon_4
+                .__bindgen_anon_1
+                .as_mut()
+                .protocol = protocol.to_be();
         }
     }
 

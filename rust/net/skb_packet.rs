@@ -9,9 +9,12 @@ use ::core::{
 
 use super::skb::SkBuff;
 use crate::{
-    core::packet::{
-        ChecksumState,
-        Packet, //
+    core::{
+        packet::{
+            ChecksumState,
+            Packet, //
+        },
+        tuple::Family, //
     },
     sys, //
 };
@@ -74,7 +77,62 @@ impl Packet for SkBuff {
         unsafe { sys::pskb_trim_rcsum(self.as_ptr(), len) == 0 }
     }
 
-    fn prepend(&mut self, headers: &[u8]) -> bool {
+    fn behead(&mut self, len: usize) -> bool {
+        if len > Packet::len(self) {
+            return false;
+        }
+        let Ok(len) = u32::try_from(len) else {
+            return false;
+        };
+        // SAFETY: The buffer is ours, and afterwards so many bytes are linear, if they can be.
+        unsafe {
+            if sys::skb_ensure_writable(self.as_ptr(), len) != 0 {
+                return false;
+            }
+            // Where it came from is still to be known when it is sent back.
+            let link = sys::skb_mac_header(self.as_ptr())
+                .cast::<[u8; sys::ETH_HLEN as usize]>()
+                .read_unaligned();
+            let data = sys::skb_pull(self.as_ptr(), len).cast::<u8>();
+            if data.is_null() {
+                return false;
+            }
+            let before = data.sub(link.len());
+            before
+                .cast::<[u8; sys::ETH_HLEN as usize]>()
+                .write_unaligned(link);
+            sys::skb_set_mac_header(self.as_ptr(), -(sys::ETH_HLEN as i32));
+            sys::skb_reset_network_header(self.as_ptr());
+        }
+        true
+    }
+
+    fn learn_mtu(&mut self, offset: usize, mtu: u32) {
+        let (Ok(offset), Some(family)) = (u32::try_from(offset), self.family()) else {
+            return;
+        };
+        // SAFETY: The buffer is ours, and the quoted header was looked at, so it is linear; the
+        // device lives while packets are handled. What is pulled is pushed back.
+        unsafe {
+            let skb = self.as_ptr();
+            let net = sys::dev_net(self.device_ptr());
+            if sys::skb_pull(skb, offset).is_null() {
+                return;
+            }
+            match family {
+                Family::V4 => {
+                    sys::ipv4_update_pmtu(skb, net, mtu, 0, sys::IPPROTO_IPIP as u8);
+                }
+                Family::V6 => {
+                    let root = sys::kuid_t { val: 0 };
+                    sys::ip6_update_pmtu(skb, net, mtu.to_be(), 0, 0, root);
+                }
+            }
+            sys::skb_push(skb, offset);
+        }
+    }
+
+    fn prepend(&mut self, headers: &[u8], family: Family) -> bool {
         let Ok(len) = u32::try_from(headers.len()) else {
             return false;
         };
@@ -98,6 +156,10 @@ impl Packet for SkBuff {
             sys::skb_set_mac_header(self.as_ptr(), -(sys::ETH_HLEN as i32));
             sys::yard_skb_forget_offloads(self.as_ptr());
         }
+        self.set_protocol(match family {
+            Family::V4 => sys::ETH_P_IP as u16,
+            Family::V6 => sys::ETH_P_IPV6 as u16,
+        });
         true
     }
 

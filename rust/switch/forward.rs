@@ -8,7 +8,14 @@ use crate::{
     core::{
         drop_reason::DropReason,
         method::Method,
+        packet::Packet as _,
+        tunnel::{
+            self,
+            Inner,
+            Tunnel, //
+        },
         tuple::{
+            selection_hash,
             Direction,
             IpAddress, //
         },
@@ -26,6 +33,9 @@ use crate::{
         skb::SkBuff, //
     },
 };
+
+/// The longest packet that headers can say the length of: an IPv4 header and a UDP header less.
+const MOST_INNER: usize = 65_535 - 20 - 8;
 
 /// A packet to be sent on, in the kernel.
 pub(super) type Forward<'a, A> = filter::Forward<'a, A, Destination>;
@@ -97,7 +107,7 @@ impl Switch {
             Err(reason) => return fail(packet, reason),
         };
         let overhead = match forward.method {
-            Method::Tunnel => 20,
+            Method::Tunnel => tunnel::overhead(forward.next.family(), forward.encapsulation),
             _ => 0,
         };
         let room = hop.mtu().saturating_sub(overhead as u32);
@@ -107,7 +117,46 @@ impl Switch {
         if let Err(reason) = forward.rewrite(&mut packet) {
             return fail(packet, reason);
         }
+        if forward.method == Method::Tunnel && !self.encapsulate(&mut packet, forward, &hop) {
+            return fail(packet, DropReason::NoMemory);
+        }
         packet.send(&hop, bh)
+    }
+
+    /// Puts a packet into another one. False if that failed.
+    fn encapsulate<A: Version>(
+        &self,
+        packet: &mut SkBuff,
+        forward: &Forward<'_, A>,
+        hop: &NextHop<'_>,
+    ) -> bool {
+        let segment = &forward.segment;
+        let tunnel = Tunnel {
+            source: hop.source(),
+            destination: forward.next,
+            encapsulation: forward.encapsulation,
+        };
+        let flow = selection_hash(segment.protocol, segment.source, segment.destination);
+        // Another one for each packet of this CPU, which is enough for the few that may be
+        // fragmented.
+        let number = self.counters.this().map_or(0, |own| own.received.get());
+        let headers = packet
+            .peek(A::HEADER_LENGTH)
+            .and_then(Inner::read)
+            .and_then(|mut inner| {
+                // What the device is to segment may be longer than a packet; the headers of each
+                // segment are made from these.
+                inner.length = inner.length.min(MOST_INNER);
+                tunnel.headers(inner, flow, number as u16)
+            });
+        headers.is_some_and(|headers| {
+            packet.encapsulate(
+                headers.as_slice(),
+                tunnel.destination.family(),
+                A::FAMILY,
+                segment.offset as u32,
+            )
+        })
     }
 
     /// What becomes of a packet that is longer than its way takes, less the overhead of a tunnel:
@@ -188,7 +237,9 @@ impl Switch {
             snapshot.service_counters(forward.service_id),
             Some(&*destination.counters),
         ];
-        for traffic in both.into_iter().flatten().filter_map(|both| both.this()) {
+        let both = both.into_iter().flatten().filter_map(|both| both.this());
+        let own = self.counters.this().map(|counters| &counters.traffic);
+        for traffic in both.chain(own) {
             match forward.direction {
                 Direction::Forward => traffic.inbound(bytes),
                 Direction::Reply => traffic.outbound(bytes),

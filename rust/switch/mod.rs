@@ -4,6 +4,7 @@
 
 mod explain;
 mod forward;
+mod fragments;
 mod local;
 mod outgoing;
 mod receive;
@@ -107,6 +108,9 @@ pub(crate) struct Switch {
     /// What takes the place of `yard` at the end, kept so that the end needs no memory.
     #[pin]
     no_yard: Mutex<Option<Arc<Option<PseudoDevice<Switch>>>>>,
+    /// Fragments that wait for their first one.
+    #[pin]
+    waiting: fragments::Waiting,
     /// Messages to senders of packets that cannot go on.
     reports: RateLimit,
     /// When there were last too many half-open connections, in milliseconds of the coarse clock,
@@ -135,11 +139,13 @@ impl Switch {
         let no_engines = Arc::new(Engines { list: KVec::new() }, GFP_KERNEL)?;
         let engines = RcuArc::new(no_engines.clone());
         let yard = RcuArc::new(Arc::new(None, GFP_KERNEL)?);
+        let tuning = Tuning::new(limit);
+        let waiting = fragments::Waiting::new(tuning.fragment_memory_limit())?;
         let switch = Arc::pin_init(
             pin_init!(Self {
                 id: net.id(),
                 config <- config,
-                tuning: Tuning::new(limit),
+                tuning,
                 connections,
                 routes,
                 counters,
@@ -148,6 +154,7 @@ impl Switch {
                 no_engines,
                 yard,
                 no_yard <- new_mutex!(None),
+                waiting <- waiting,
                 reports: RateLimit::new(REPORTS),
                 flooded: AtomicU32::new(0),
                 claims <- new_mutex!(KVec::new()),

@@ -74,12 +74,18 @@ impl Switch {
             services: &view,
             connections4: &connections4,
             connections6: &connections6,
+            fragments: &self.waiting,
             now,
             half_open_limit,
             stateless: self.is_stateless(half_open, half_open_limit, now),
         };
         match decide::<A, _, _, _, _>(&context, &mut packet) {
             Verdict::Forward(forward) => self.forward(packet, &forward, polled, bh),
+            Verdict::First(forward, key) => {
+                self.forward(packet, &forward, polled, bh);
+                self.release_waiting(key, bh);
+            }
+            Verdict::Hold(key) => self.hold(packet, key, polled, bh),
             Verdict::Pass => return self.pass(packet, polled, bh),
             Verdict::Answer(reason) => self.answer(packet, reason, bh),
             Verdict::Message(to, reason) => self.message(packet, to, reason, bh),

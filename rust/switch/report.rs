@@ -21,7 +21,10 @@ use crate::{
             QueueInfo, //
         }, //
     },
-    net::clock::coarse_milliseconds, //
+    net::{
+        bh::BottomHalf,
+        clock::coarse_milliseconds, //
+    },
 };
 
 impl Switch {
@@ -35,6 +38,12 @@ impl Switch {
         // A limit that there cannot be was refused.
         let _ = self.connections.set_limit(self.tuning.connection_limit());
         self.connections.set_timeouts(&self.tuning.timeouts());
+        let bh = BottomHalf::disable();
+        self.waiting.retune(
+            self.tuning.fragment_memory_limit(),
+            self.tuning.fragment_timeout(),
+            &bh,
+        );
     }
 
     /// Calls `f` with each connection from `cursor` on, IPv4 before IPv6, with the milliseconds since

@@ -41,6 +41,7 @@ impl Upkeep {
             self.sampled = now;
             switch.sample_rates(elapsed);
         }
+        switch.drop_overdue(0, now, &BottomHalf::disable());
         switch.attend_to_destinations(now);
     }
 }

@@ -57,6 +57,14 @@ impl Services for View<'_> {
         self.snapshot.is_destination_address(address)
     }
 
+    fn service_endpoint(&self, id: u32) -> Option<Endpoint<IpAddress>> {
+        self.snapshot.service_endpoint(id)
+    }
+
+    fn is_tunnel_port(&self, port: u16) -> bool {
+        self.snapshot.is_tunnel_port(port)
+    }
+
     fn opened<A: Address>(&self, connection: &Connection<A>) {
         self.snapshot.opened(connection);
         if let Some(counters) = self.switch.counters.this() {

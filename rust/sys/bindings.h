@@ -18,6 +18,7 @@
 #include <net/gro.h>
 #include <net/addrconf.h>
 #include <net/ip_fib.h>
+#include <net/ip_tunnels.h>
 #include <net/ip6_route.h>
 #include <net/ndisc.h>
 #include <net/neighbour.h>
@@ -93,7 +94,11 @@
 // allow function ip_(do_fragment|hdr)
 // allow type rtable
 // allow function skb_(reset|set)_(mac|network)_header
-// allow function skb_mac_header
+// allow function skb_(mac_header|set_transport_header|set_inner_ipproto)
+// allow function iptunnel_handle_offloads
+// allow function ip(v4|6)_update_pmtu
+// allow var SKB_GSO_(IPXIP[46]|UDP_TUNNEL)
+// allow var IPPROTO_IP(IP|V6)
 // allow function consume_skb
 // allow function sk_skb_reason_drop
 // allow type sk_buff

@@ -226,11 +226,7 @@ def discards():
     drop("udp-length-7", raw(to_vip / udp(len=7)), "transport-header")
     drop("udp-length-0", raw(to_vip / udp(len=0)), "transport-header")
     drop("udp-length-past-end", raw(to_vip / udp(len=12) / b"abc"), "transport-header")
-    drop("fragment-first", raw(IP(src=CLIENT, dst=VIP, flags="MF") / udp() / bytes(16)), "fragment")
-    drop("fragment-later", raw(IP(src=CLIENT, dst=VIP, frag=3, proto=17) / bytes(16)), "fragment")
     drop("fragment-last", raw(IP(src=CLIENT, dst=VIP, frag=3, flags="MF", proto=6) / bytes(3)), "fragment")
-    drop("fragment-of-reply", raw(IP(src=REAL, dst=CLIENT, flags="MF") / UDP(sport=5353, dport=KNOWN) / bytes(16)),
-         "fragment")
     drop("fragment-tiny", raw(IP(src=CLIENT, dst=VIP, flags="MF", proto=6) / b"ab"), "transport-header")
 
 
@@ -253,7 +249,6 @@ def strangers():
     passes("rst-elsewhere", raw(IP(src=CLIENT, dst=OTHER) / tcp(flags="R")))
     passes("tcp-malformed-elsewhere", raw(IP(src=CLIENT, dst=OTHER) / tcp(dataofs=4)))
     passes("fragment-elsewhere", raw(IP(src=CLIENT, dst=OTHER, flags="MF") / udp() / bytes(16)))
-    passes("fragment-later-elsewhere", raw(IP(src=REAL, dst=CLIENT, frag=3, proto=17) / bytes(16)))
     passes("destination-unknown-port", raw(IP(src=REAL, dst=CLIENT) / back(sport=8081)))
     passes("destination-unknown-client", raw(IP(src=REAL, dst=CLIENT) / back(dport=NEW)))
     passes("destination-other-protocol", raw(IP(src=REAL, dst=CLIENT) / UDP(sport=8080, dport=KNOWN)))

@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 
 pub use self::memory::{Table, CHUNK};
 use switchyard_core::core::connection::Connection;
+use switchyard_core::core::connections::Connections;
 use switchyard_core::core::drop_reason::DropReason;
 use switchyard_core::core::method::{Encapsulation, Method};
 use switchyard_core::core::packet::Packet;
@@ -236,6 +237,15 @@ impl Services for Config {
             .any(|(_, service)| f(service))
     }
 
+    fn service_endpoint(&self, id: u32) -> Option<Endpoint<IpAddress>> {
+        let found = self.services.values().find(|service| service.id == id)?;
+        Some(found.endpoint)
+    }
+
+    fn is_tunnel_port(&self, _port: u16) -> bool {
+        false
+    }
+
     fn is_destination_address(&self, address: IpAddress) -> bool {
         self.services
             .values()
@@ -263,6 +273,7 @@ pub fn context<'a>(
         services: config,
         connections4: table,
         connections6: NONE.get_or_init(|| empty_table(16, 1)),
+        fragments: &(),
         now,
         half_open_limit: u32::MAX,
         stateless: false,
@@ -277,6 +288,7 @@ pub enum Verdict {
     Answer(Option<DropReason>),
     Message(IpAddress, Option<DropReason>),
     Report(Report),
+    Hold,
     Drop(DropReason),
 }
 
@@ -298,6 +310,8 @@ pub fn filter<'a, A: Version, P: Packet, T4, T6>(
     packet: &mut P,
 ) -> Verdict
 where
+    T4: Connections<Ipv4Address>,
+    T6: Connections<Ipv6Address>,
     Context<'a, Config, T4, T6>: Tables<A>,
 {
     match decide::<A, _, _, _, _>(context, packet) {
@@ -306,18 +320,21 @@ where
         filter::Verdict::Message(to, reason) => Verdict::Message(to, reason),
         filter::Verdict::Report(report) => Verdict::Report(report),
         filter::Verdict::Drop(reason) => Verdict::Drop(reason),
-        filter::Verdict::Forward(forward) => match forward.rewrite(packet) {
-            Err(reason) => Verdict::Drop(reason),
-            Ok(()) => Verdict::Forward(Forward {
-                next: forward.next,
-                method: forward.method,
-                direction: forward.direction,
-                service_id: forward.service_id,
-                destination_id: forward.destination_id,
-                length: forward.length(),
-                is_new: forward.is_new,
-            }),
-        },
+        filter::Verdict::Hold(_) => Verdict::Hold,
+        filter::Verdict::First(forward, _) | filter::Verdict::Forward(forward) => {
+            match forward.rewrite(packet) {
+                Err(reason) => Verdict::Drop(reason),
+                Ok(()) => Verdict::Forward(Forward {
+                    next: forward.next,
+                    method: forward.method,
+                    direction: forward.direction,
+                    service_id: forward.service_id,
+                    destination_id: forward.destination_id,
+                    length: forward.length(),
+                    is_new: forward.is_new,
+                }),
+            }
+        }
     }
 }
 
