@@ -119,12 +119,15 @@ impl DestinationSettings {
             }
         };
         put(destination::WEIGHT, self.weight);
-        put(destination::FORWARDING, self.forwarding.map(|f| f.value()));
+        put(
+            destination::FORWARDING,
+            self.forwarding.map(Forwarding::value),
+        );
         put(
             destination::ENCAPSULATION,
-            self.encapsulation.map(|e| e.value()),
+            self.encapsulation.map(Encapsulation::value),
         );
-        put(destination::STATE, self.state.map(|s| s.value()));
+        put(destination::STATE, self.state.map(DestinationState::value));
         put(destination::DRAIN_DEADLINE, self.drain_deadline);
         put(destination::UPPER_LIMIT, self.upper_limit);
         put(destination::LOWER_LIMIT, self.lower_limit);

@@ -71,6 +71,7 @@ fn filter() -> ConnectionFilter {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of requests")]
 fn requests_are_those_of_the_kernels_library() {
     let mut golden = golden();
     let mut client = Client {
@@ -221,6 +222,7 @@ fn decode<T: Decode>(name: &str) -> T {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of replies")]
 fn replies_of_the_kernels_library_are_understood() {
     let stats = Stats {
         connections: 5,
