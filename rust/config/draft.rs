@@ -21,6 +21,7 @@ use super::{
     fault::Fault,
     index::Index,
     listeners::ListenerTable,
+    places::Places,
     selection::Selection,
     service::{
         Account,
@@ -93,6 +94,7 @@ pub(crate) struct Draft {
     removed: u32,
     listeners: ListenerTable,
     destination_ids: Index<DestinationKey>,
+    places: Places,
     /// Something that is told of has been changed.
     changed: bool,
     /// Something that is not told of has been taken out.
@@ -113,6 +115,7 @@ impl Draft {
             removed: snapshot.removed,
             listeners: snapshot.listeners.try_clone()?,
             destination_ids: snapshot.destination_ids.try_clone()?,
+            places: snapshot.places.try_clone()?,
             changed: false,
             purged: false,
         })
@@ -234,7 +237,9 @@ impl Draft {
             }
         }
         for id in &gone {
-            self.destinations.remove(*id);
+            if let Some(destination) = self.destinations.remove(*id) {
+                self.places.remove(destination.key.endpoint, *id);
+            }
             self.removed = self.removed.saturating_sub(1);
             self.purged = true;
         }
@@ -280,6 +285,7 @@ impl Draft {
             .destinations
             .insert(|id| Destination::new(id, key, settings, now))?;
         self.destination_ids.insert(key, id)?;
+        self.places.insert(endpoint, id)?;
         let edited = self.edit(key.service)?;
         edited.members.push(id, GFP_KERNEL)?;
         edited.selection = None;
@@ -345,6 +351,7 @@ impl Draft {
             removed: self.removed,
             listeners: self.listeners,
             destination_ids: self.destination_ids,
+            places: self.places,
         })
     }
 }

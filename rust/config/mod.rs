@@ -13,6 +13,7 @@ mod filter;
 mod index;
 mod listeners;
 mod load;
+mod places;
 mod selection;
 mod service;
 mod slots;

@@ -17,6 +17,7 @@ use super::{
     },
     index::Index,
     listeners::ListenerTable,
+    places::Places,
     service::Service,
     slots::Slots, //
 };
@@ -43,6 +44,8 @@ pub(crate) struct Snapshot {
     pub(super) removed: u32,
     pub(super) listeners: ListenerTable,
     pub(super) destination_ids: Index<DestinationKey>,
+    /// Where the destinations are, those that have been removed included.
+    pub(super) places: Places,
 }
 
 impl Snapshot {
@@ -59,6 +62,7 @@ impl Snapshot {
             removed: 0,
             listeners: ListenerTable::new()?,
             destination_ids: Index::new(),
+            places: Places::new(),
         })
     }
 

@@ -71,7 +71,7 @@ impl<'a, C: Services, T4, T6> Context<'a, C, T4, T6> {
             let destination = self
                 .services
                 .destination(found.connection.destination_id)
-                .filter(|destination| destination.is_there());
+                .filter(|destination| destination.takes());
             if destination.is_some() && found.connection.service_id == template.service_id {
                 self.connections()
                     .touch(found.handle, found.connection.state, self.now, |state| {
