@@ -12,7 +12,6 @@ use kernel::{
 };
 
 use super::{
-    backends::Backends,
     destination::{
         Destination,
         DestinationChange,
@@ -22,6 +21,7 @@ use super::{
     fault::Fault,
     index::Index,
     listeners::ListenerTable,
+    places::Places,
     selection::Selection,
     service::{
         Account,
@@ -30,7 +30,8 @@ use super::{
         ServiceSettings, //
     },
     slots::Slots,
-    snapshot::Snapshot, //
+    snapshot::Snapshot,
+    tunnel_ports::TunnelPorts, //
 };
 use crate::{
     core::{
@@ -94,8 +95,9 @@ pub(crate) struct Draft {
     removed: u32,
     listeners: ListenerTable,
     destination_ids: Index<DestinationKey>,
+    places: Places,
     /// Those of the snapshot, while they still hold.
-    backends: Option<Arc<Backends>>,
+    tunnel_ports: Option<Arc<TunnelPorts>>,
     /// Something that is told of has been changed.
     changed: bool,
     /// Something that is not told of has been taken out.
@@ -116,7 +118,8 @@ impl Draft {
             removed: snapshot.removed,
             listeners: snapshot.listeners.try_clone()?,
             destination_ids: snapshot.destination_ids.try_clone()?,
-            backends: Some(snapshot.backends.clone()),
+            places: snapshot.places.try_clone()?,
+            tunnel_ports: Some(snapshot.tunnel_ports.clone()),
             changed: false,
             purged: false,
         })
@@ -238,8 +241,12 @@ impl Draft {
             }
         }
         for id in &gone {
-            self.destinations.remove(*id);
-            self.backends = None;
+            if let Some(destination) = self.destinations.remove(*id) {
+                self.places.remove(destination.key.endpoint, *id);
+                if TunnelPorts::of(&destination.settings).is_some() {
+                    self.tunnel_ports = None;
+                }
+            }
             self.removed = self.removed.saturating_sub(1);
             self.purged = true;
         }
@@ -285,7 +292,10 @@ impl Draft {
             .destinations
             .insert(|id| Destination::new(id, key, settings, now))?;
         self.destination_ids.insert(key, id)?;
-        self.backends = None;
+        self.places.insert(endpoint, id)?;
+        if TunnelPorts::of(&settings).is_some() {
+            self.tunnel_ports = None;
+        }
         let edited = self.edit(key.service)?;
         edited.members.push(id, GFP_KERNEL)?;
         edited.selection = None;
@@ -310,8 +320,8 @@ impl Draft {
             return Ok(());
         }
         *destination = destination.with(new, change, coarse_milliseconds())?;
-        if new.method != old.method || new.encapsulation != old.encapsulation {
-            self.backends = None;
+        if TunnelPorts::of(&new) != TunnelPorts::of(&old) {
+            self.tunnel_ports = None;
         }
         let edited = self.edit(key.service)?;
         if new.effective_weight() != old.effective_weight() {
@@ -347,18 +357,19 @@ impl Draft {
             }
         })?;
         drop(number);
-        let backends = match self.backends {
-            Some(backends) => backends,
-            None => Backends::new(&self.destinations)?,
+        let tunnel_ports = match self.tunnel_ports {
+            Some(ports) => ports,
+            None => TunnelPorts::new(&self.destinations)?,
         };
         Ok(Snapshot {
-            backends,
+            tunnel_ports,
             generation: self.generation.wrapping_add(u32::from(self.changed)),
             services,
             destinations: self.destinations,
             removed: self.removed,
             listeners: self.listeners,
             destination_ids: self.destination_ids,
+            places: self.places,
         })
     }
 }

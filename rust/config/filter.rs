@@ -127,6 +127,15 @@ impl filter::Service for Service {
     }
 }
 
+impl Snapshot {
+    /// The destination of this number, if packets for it are translated.
+    fn translated(&self, id: u32) -> Option<&Destination> {
+        self.destination_by_id(id)
+            .map(|found| &**found)
+            .filter(|found| found.settings.method == Method::Nat)
+    }
+}
+
 impl filter::Services for Snapshot {
     type Destination = Destination;
     type Service = Service;
@@ -152,14 +161,17 @@ impl filter::Services for Snapshot {
         endpoint: Endpoint<IpAddress>,
         f: &mut dyn FnMut(&Service) -> bool,
     ) -> bool {
-        self.backends.any_service(endpoint, |id| {
-            self.service_by_id(id)
-                .is_some_and(|service| service.key.protocol == protocol && f(service))
-        })
+        self.places
+            .at(endpoint)
+            .filter_map(|id| self.translated(id))
+            .filter_map(|destination| self.service_by_id(destination.key.service))
+            .any(|service| service.key.protocol == protocol && f(service))
     }
 
     fn is_destination_address(&self, address: IpAddress) -> bool {
-        self.backends.has_address(address)
+        self.places
+            .of_address(address)
+            .any(|id| self.translated(id).is_some())
     }
 
     fn service_endpoint(&self, id: u32) -> Option<Endpoint<IpAddress>> {
@@ -167,10 +179,13 @@ impl filter::Services for Snapshot {
     }
 
     fn is_tunnel_port(&self, port: u16) -> bool {
-        self.backends.is_tunnel_port(port)
+        self.tunnel_ports.contain(port)
     }
 
     fn opened<A: Address>(&self, connection: &Connection<A>) {
+        if connection.template {
+            return;
+        }
         for counters in [
             self.service_counters(connection.service_id),
             self.destination_counters(connection.destination_id),
@@ -187,6 +202,9 @@ impl filter::Services for Snapshot {
     }
 
     fn closed<A: Address>(&self, connection: &Connection<A>) {
+        if connection.template {
+            return;
+        }
         if let Some(destination) = self.destination_by_id(connection.destination_id) {
             destination
                 .load

@@ -5,7 +5,6 @@
 //! Packets see an immutable [`Snapshot`] through one RCU pointer. A change is made to a
 //! [`Draft`], a copy of it, and swapped in as a whole or not at all.
 
-mod backends;
 mod counters;
 mod destination;
 mod draft;
@@ -14,10 +13,12 @@ mod filter;
 mod index;
 mod listeners;
 mod load;
+mod places;
 mod selection;
 mod service;
 mod slots;
 mod snapshot;
+mod tunnel_ports;
 
 pub(crate) use self::{
     counters::{

@@ -10,7 +10,6 @@ use kernel::{
 };
 
 use super::{
-    backends::Backends,
     counters::Counters,
     destination::{
         Destination,
@@ -18,8 +17,10 @@ use super::{
     },
     index::Index,
     listeners::ListenerTable,
+    places::Places,
     service::Service,
-    slots::Slots, //
+    slots::Slots,
+    tunnel_ports::TunnelPorts, //
 };
 use crate::core::{
     service_key::ServiceKey,
@@ -44,7 +45,9 @@ pub(crate) struct Snapshot {
     pub(super) removed: u32,
     pub(super) listeners: ListenerTable,
     pub(super) destination_ids: Index<DestinationKey>,
-    pub(super) backends: Arc<Backends>,
+    /// Where the destinations are, those that have been removed included.
+    pub(super) places: Places,
+    pub(super) tunnel_ports: Arc<TunnelPorts>,
 }
 
 impl Snapshot {
@@ -61,7 +64,8 @@ impl Snapshot {
             removed: 0,
             listeners: ListenerTable::new()?,
             destination_ids: Index::new(),
-            backends: Backends::empty()?,
+            places: Places::new(),
+            tunnel_ports: TunnelPorts::new(&Slots::new())?,
         })
     }
 

@@ -107,8 +107,19 @@ impl Filter {
             && fits(self.service_port, service.port)
             && fits(self.destination_address, there.endpoint.address)
             && fits(self.destination_port, there.endpoint.port)
-            && fits(self.state, known.state.netlink())
+            && fits(self.state, state_of(known))
             && fits(self.method, there.method)
+    }
+}
+
+/// The number of a connection's state, or of what is none.
+fn state_of(known: &Known) -> u32 {
+    // They are numbered as in the specification; the host's tests know their names.
+    const { assert!(ConnectionState::Expired.netlink() + 1 == connection_state::AFFINITY) };
+    if known.template {
+        connection_state::AFFINITY
+    } else {
+        known.state.netlink()
     }
 }
 
@@ -143,9 +154,7 @@ fn put(message: &mut Message<'_>, known: &Known, there: &There, idle: u32, expir
     message.put_be16(connection::SERVICE_PORT, known.service.port)?;
     message.put_address(connection::DESTINATION_ADDRESS, there.endpoint.address)?;
     message.put_be16(connection::DESTINATION_PORT, there.endpoint.port)?;
-    // The states are numbered as in the specification.
-    const { assert!(ConnectionState::Udp.netlink() < connection_state::AFFINITY) };
-    message.put_u32(connection::STATE, known.state.netlink())?;
+    message.put_u32(connection::STATE, state_of(known))?;
     message.put_u32(connection::IDLE, idle)?;
     message.put_u32(connection::EXPIRES, expires)?;
     message.put_u32(connection::FORWARDING, there.method as u32)

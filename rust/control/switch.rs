@@ -85,6 +85,11 @@ fn put_more(message: &mut Message<'_>, found: &Switch) -> Result {
         tuning.fragment_memory_limit(),
     )?;
     message.put_u32(attribute::FRAGMENT_TIMEOUT, tuning.fragment_timeout())?;
+    let counts = found.connection_counts();
+    message.put_uint(attribute::HALF_OPEN, counts.half_open)?;
+    message.put_uint(attribute::CONNECTIONS_IPV4, counts.v4)?;
+    message.put_uint(attribute::CONNECTIONS_IPV6, counts.v6)?;
+    message.put_uint(attribute::TABLE_BYTES, counts.bytes)?;
     let (traffic, rates, drops) = found.totals();
     stats::put(message, attribute::STATS, &traffic, &rates)?;
     stats::put_drops(message, attribute::DROP, &drops, true)

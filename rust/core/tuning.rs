@@ -16,7 +16,7 @@ use super::timeouts::{
     LONGEST_TIMEOUT, //
 };
 
-/// States that have a timeout of their own, by netlink's number of them.
+/// States of connections, by netlink's number of them; what it calls affinity is none of them.
 pub const STATES: usize = 8;
 
 /// Bytes that fragments may take unless something else is set: as much as the kernel's own.

@@ -27,10 +27,34 @@ use crate::{
     },
 };
 
+/// What there is in the connection tables.
+pub(crate) struct ConnectionCounts {
+    /// Connections of IPv4 clients.
+    pub(crate) v4: u64,
+    /// Connections of IPv6 clients.
+    pub(crate) v6: u64,
+    /// Those of both that are half open.
+    pub(crate) half_open: u64,
+    /// Bytes of memory.
+    pub(crate) bytes: u64,
+}
+
 impl Switch {
     /// How many connections there are.
     pub(crate) fn connection_count(&self) -> u64 {
         u64::from(self.connections.count())
+    }
+
+    /// How many connections of each family there are, how many are half open, and how many bytes
+    /// their tables take.
+    pub(crate) fn connection_counts(&self) -> ConnectionCounts {
+        let (v4, v6) = (self.connections.v4_family(), self.connections.v6_family());
+        ConnectionCounts {
+            v4: u64::from(v4.count()),
+            v6: u64::from(v6.count()),
+            half_open: u64::from(v4.half_open()).saturating_add(u64::from(v6.half_open())),
+            bytes: self.connections.bytes(),
+        }
     }
 
     /// Has the connections follow what was set in [`Self::tuning`].

@@ -33,6 +33,11 @@ static const struct netlink_range_validation switchyard_a_claim_idle_timeout_ran
 	.max	= 10000000ULL,
 };
 
+static const struct netlink_range_validation switchyard_a_switch_connection_limit_range = {
+	.min	= 1ULL,
+	.max	= 33554432ULL,
+};
+
 static const struct netlink_range_validation switchyard_a_switch_fragment_memory_limit_range = {
 	.max	= 1073741824ULL,
 };
@@ -236,7 +241,7 @@ static const struct nla_policy switchyard_connection_get_nl_policy[SWITCHYARD_A_
 
 /* SWITCHYARD_CMD_SWITCH_SET - do */
 static const struct nla_policy switchyard_switch_set_nl_policy[SWITCHYARD_A_SWITCH_FRAGMENT_TIMEOUT + 1] = {
-	[SWITCHYARD_A_SWITCH_CONNECTION_LIMIT] = NLA_POLICY_MIN(NLA_UINT, 1),
+	[SWITCHYARD_A_SWITCH_CONNECTION_LIMIT] = NLA_POLICY_FULL_RANGE(NLA_UINT, &switchyard_a_switch_connection_limit_range),
 	[SWITCHYARD_A_SWITCH_HALF_OPEN_LIMIT] = { .type = NLA_U32, },
 	[SWITCHYARD_A_SWITCH_TIMEOUT] = NLA_POLICY_NESTED(switchyard_state_timeout_nl_policy),
 	[SWITCHYARD_A_SWITCH_FRAGMENT_MEMORY_LIMIT] = NLA_POLICY_FULL_RANGE(NLA_U32, &switchyard_a_switch_fragment_memory_limit_range),

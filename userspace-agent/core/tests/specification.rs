@@ -58,7 +58,7 @@ fn schedulers() {
 fn connection_states() {
     let names = entries("connection-state");
     let mut seen = vec![false; names.len()];
-    for value in 0..8 {
+    for value in 0..9 {
         let state = ConnectionState::from_value(value);
         assert_eq!(state as u32, value);
         assert_eq!(state.name(), names[state.netlink() as usize]);

@@ -6,8 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::{DefaultNla, Emitable, NlasIterator, NLA_F_NESTED};
 
-use crate::Error;
-
 /// A message that does not follow the specification.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -66,15 +64,30 @@ impl Writer {
         self.put(kind, value.to_be_bytes().to_vec());
     }
 
-    /// Network byte order, IPv4 alone.
-    pub fn address(&mut self, kind: u16, value: IpAddr) -> Result<(), Error> {
-        match value {
-            IpAddr::V4(address) => {
-                self.put(kind, address.octets().to_vec());
-                Ok(())
-            }
-            IpAddr::V6(address) => Err(Error::Ipv6(address)),
+    /// YNL's `uint`: four bytes if they will do, else eight.
+    pub fn uint(&mut self, kind: u16, value: u64) {
+        match u32::try_from(value) {
+            Ok(value) => self.u32(kind, value),
+            Err(_) => self.put(kind, value.to_ne_bytes().to_vec()),
         }
+    }
+
+    /// Network byte order.
+    pub fn address(&mut self, kind: u16, value: IpAddr) {
+        match value {
+            IpAddr::V4(address) => self.put(kind, address.octets().to_vec()),
+            IpAddr::V6(address) => self.put(kind, address.octets().to_vec()),
+        }
+    }
+
+    /// Bytes as they are.
+    pub fn binary(&mut self, kind: u16, value: &[u8]) {
+        self.put(kind, value.to_vec());
+    }
+
+    /// An attribute whose presence is all.
+    pub fn flag(&mut self, kind: u16) {
+        self.put(kind, Vec::new());
     }
 
     /// With its terminating zero, as the kernel's string policy likes it.

@@ -4,7 +4,7 @@
 
 use crate::attribute::Writer;
 use crate::spec::{apply, change, ChangeKind};
-use crate::{DestinationKey, DestinationSettings, Error, ServiceKey, ServiceSettings};
+use crate::{DestinationKey, DestinationSettings, ServiceKey, ServiceSettings};
 
 /// One change of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,36 +28,36 @@ pub enum Change {
 }
 
 impl Change {
-    fn encode(&self) -> Result<Writer, Error> {
+    fn encode(&self) -> Writer {
         let mut to = Writer::new();
         let mut inner = Writer::new();
         let (kind, target) = match self {
             Self::AddService(settings) => {
-                settings.encode(&mut inner)?;
+                settings.encode(&mut inner);
                 (ChangeKind::Add, Some(change::SERVICE))
             }
             Self::SetService(settings) => {
-                settings.encode(&mut inner)?;
+                settings.encode(&mut inner);
                 (ChangeKind::Set, Some(change::SERVICE))
             }
             Self::DeleteService(key) => {
-                key.encode(&mut inner)?;
+                key.encode(&mut inner);
                 (ChangeKind::Del, Some(change::SERVICE))
             }
             Self::AddDestination(settings) => {
-                settings.encode(&mut inner)?;
+                settings.encode(&mut inner);
                 (ChangeKind::Add, Some(change::DESTINATION))
             }
             Self::SetDestination(settings) => {
-                settings.encode(&mut inner)?;
+                settings.encode(&mut inner);
                 (ChangeKind::Set, Some(change::DESTINATION))
             }
             Self::DeleteDestination(key) => {
-                key.encode(&mut inner)?;
+                key.encode(&mut inner);
                 (ChangeKind::Del, Some(change::DESTINATION))
             }
             Self::FlushDestinations(key) => {
-                key.encode(&mut inner)?;
+                key.encode(&mut inner);
                 (ChangeKind::Flush, Some(change::SERVICE))
             }
             Self::Flush => (ChangeKind::Flush, None),
@@ -66,15 +66,15 @@ impl Change {
         if let Some(target) = target {
             to.nest(target, inner);
         }
-        Ok(to)
+        to
     }
 }
 
 /// The attributes of an `apply` request.
-pub(crate) fn encode_all(changes: &[Change]) -> Result<Writer, Error> {
+pub(crate) fn encode_all(changes: &[Change]) -> Writer {
     let mut to = Writer::new();
     for change in changes {
-        to.nest(apply::CHANGE, change.encode()?);
+        to.nest(apply::CHANGE, change.encode());
     }
-    Ok(to)
+    to
 }

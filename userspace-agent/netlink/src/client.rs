@@ -4,12 +4,14 @@
 
 use crate::attribute::Writer;
 use crate::change::encode_all;
-use crate::connection::encode_filter;
+use crate::connection::Ended;
+use crate::explain;
 use crate::spec::{Command, FAMILY, VERSION};
 use crate::transport::{Family, Raw, Request, Transport};
 use crate::{
-    Change, Claim, ClaimRequest, Connection, Cpu, Decode, Destination, DestinationKey,
-    DestinationSettings, Device, Error, Service, ServiceKey, ServiceSettings, Switch,
+    Change, Claim, ClaimRequest, Connection, ConnectionFilter, Cpu, Decode, Destination,
+    DestinationKey, DestinationSettings, Device, Error, Explanation, Service, ServiceKey,
+    ServiceSettings, Switch, SwitchSettings,
 };
 
 /// How often a dump is taken anew when the configuration changed meanwhile.
@@ -79,6 +81,11 @@ impl Client {
         self.ask(Command::SwitchGet, Writer::new())
     }
 
+    /// Sets what is given of the switch.
+    pub fn set_switch(&mut self, settings: &SwitchSettings) -> Result<(), Error> {
+        self.tell(Command::SwitchSet, settings.encode())
+    }
+
     /// Every service.
     pub fn services(&mut self) -> Result<Vec<Service>, Error> {
         self.list(Command::ServiceGet, Writer::new())
@@ -87,28 +94,28 @@ impl Client {
     /// One service.
     pub fn service(&mut self, key: &ServiceKey) -> Result<Service, Error> {
         let mut to = Writer::new();
-        key.encode(&mut to)?;
+        key.encode(&mut to);
         self.ask(Command::ServiceGet, to)
     }
 
     /// Adds a service without destinations.
     pub fn add_service(&mut self, settings: &ServiceSettings) -> Result<(), Error> {
         let mut to = Writer::new();
-        settings.encode(&mut to)?;
+        settings.encode(&mut to);
         self.tell(Command::ServiceAdd, to)
     }
 
     /// Changes what is given of a service.
     pub fn set_service(&mut self, settings: &ServiceSettings) -> Result<(), Error> {
         let mut to = Writer::new();
-        settings.encode(&mut to)?;
+        settings.encode(&mut to);
         self.tell(Command::ServiceSet, to)
     }
 
     /// Removes a service and its destinations; its connections live on.
     pub fn delete_service(&mut self, key: &ServiceKey) -> Result<(), Error> {
         let mut to = Writer::new();
-        key.encode(&mut to)?;
+        key.encode(&mut to);
         self.tell(Command::ServiceDel, to)
     }
 
@@ -120,7 +127,7 @@ impl Client {
         let mut to = Writer::new();
         if let Some(service) = service {
             let mut key = Writer::new();
-            service.encode(&mut key)?;
+            service.encode(&mut key);
             to.nest(crate::spec::destination::SERVICE, key);
         }
         self.list(Command::DestinationGet, to)
@@ -129,34 +136,34 @@ impl Client {
     /// One destination.
     pub fn destination(&mut self, key: &DestinationKey) -> Result<Destination, Error> {
         let mut to = Writer::new();
-        key.encode(&mut to)?;
+        key.encode(&mut to);
         self.ask(Command::DestinationGet, to)
     }
 
     /// Adds a destination to a service.
     pub fn add_destination(&mut self, settings: &DestinationSettings) -> Result<(), Error> {
         let mut to = Writer::new();
-        settings.encode(&mut to)?;
+        settings.encode(&mut to);
         self.tell(Command::DestinationAdd, to)
     }
 
     /// Changes what is given of a destination.
     pub fn set_destination(&mut self, settings: &DestinationSettings) -> Result<(), Error> {
         let mut to = Writer::new();
-        settings.encode(&mut to)?;
+        settings.encode(&mut to);
         self.tell(Command::DestinationSet, to)
     }
 
     /// Removes a destination; its connections live on until they end.
     pub fn delete_destination(&mut self, key: &DestinationKey) -> Result<(), Error> {
         let mut to = Writer::new();
-        key.encode(&mut to)?;
+        key.encode(&mut to);
         self.tell(Command::DestinationDel, to)
     }
 
     /// Makes all changes at once, or none. A refusal tells which offends.
     pub fn apply(&mut self, changes: &[Change]) -> Result<(), Error> {
-        self.tell(Command::Apply, encode_all(changes)?)
+        self.tell(Command::Apply, encode_all(changes))
     }
 
     /// Every claimed queue.
@@ -178,18 +185,15 @@ impl Client {
         self.tell(Command::ClaimDel, to)
     }
 
-    /// Gives every connection to `visit`, or those of one service. There may be
-    /// millions, so they are not collected; some that come or go meanwhile may
-    /// be missed. After an error of `visit` the client is of no more use.
+    /// Gives every connection that is meant to `visit`. There may be millions, so
+    /// they are not collected; some that come or go meanwhile may be missed.
+    /// After an error of `visit` the client is of no more use.
     pub fn connections(
         &mut self,
-        service: Option<&ServiceKey>,
+        filter: &ConnectionFilter,
         mut visit: impl FnMut(Connection) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut to = Writer::new();
-        if let Some(service) = service {
-            encode_filter(service, &mut to)?;
-        }
+        let to = filter.encode();
         let result = self.exchange(Command::ConnectionGet, true, to.into_bytes(), |reply| {
             visit(Connection::decode(reply)?)
         });
@@ -197,6 +201,19 @@ impl Client {
             Err(Error::Interrupted) => Ok(()),
             result => result,
         }
+    }
+
+    /// Ends the connections that are meant, every one if the filter is empty, and
+    /// tells how many there were.
+    pub fn end_connections(&mut self, filter: &ConnectionFilter) -> Result<u64, Error> {
+        let ended: Ended = self.ask(Command::ConnectionDel, filter.encode_for_end())?;
+        Ok(ended.0)
+    }
+
+    /// What would become of a packet, its bytes from the IP header on, if it came
+    /// by the device of this index.
+    pub fn explain(&mut self, packet: &[u8], ifindex: Option<u32>) -> Result<Explanation, Error> {
+        self.ask(Command::Explain, explain::encode(packet, ifindex))
     }
 
     /// What each CPU has done.

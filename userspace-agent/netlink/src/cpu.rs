@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::attribute::{each, Decode, Malformed};
 use crate::spec::{cpu, drop, DropReason};
+use crate::Stats;
 
 /// How many packets were dropped for one reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -33,7 +34,7 @@ impl Decode for Drop {
 }
 
 /// The counters of one CPU.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Cpu {
     /// The CPU's number.
     pub cpu: u32,
@@ -41,7 +42,7 @@ pub struct Cpu {
     pub switching: bool,
     /// Queues that the engine owns.
     pub queues: u32,
-    /// IPv4 packets that came to the filter.
+    /// IP packets that came to the filter.
     pub received: u64,
     /// Packets of connections sent on.
     pub forwarded: u64,
@@ -53,8 +54,12 @@ pub struct Cpu {
     pub local_out: u64,
     /// TCP resets sent.
     pub resets: u64,
+    /// TCP resets sent to the ends of connections that expired.
+    pub expiry_resets: u64,
     /// Connections made.
     pub connections: u64,
+    /// Packets of connections that were sent on.
+    pub stats: Stats,
     /// Packets dropped, by reason.
     pub drops: Vec<Drop>,
 }
@@ -62,19 +67,7 @@ pub struct Cpu {
 impl Decode for Cpu {
     fn decode(attributes: &[u8]) -> Result<Self, Malformed> {
         let mut number = None;
-        let mut this = Self {
-            cpu: 0,
-            switching: false,
-            queues: 0,
-            received: 0,
-            forwarded: 0,
-            passed: 0,
-            local_in: 0,
-            local_out: 0,
-            resets: 0,
-            connections: 0,
-            drops: Vec::new(),
-        };
+        let mut this = Self::default();
         each(attributes, |kind, value| {
             match kind {
                 cpu::CPU => number = Some(value.u32()?),
@@ -87,6 +80,8 @@ impl Decode for Cpu {
                 cpu::LOCAL_OUT => this.local_out = value.uint()?,
                 cpu::RESETS => this.resets = value.uint()?,
                 cpu::CONNECTIONS => this.connections = value.uint()?,
+                cpu::STATS => this.stats = value.nest()?,
+                cpu::EXPIRY_RESETS => this.expiry_resets = value.uint()?,
                 cpu::DROP => this.drops.push(value.nest()?),
                 _ => (),
             }

@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::io;
-use std::net::Ipv6Addr;
 
 use nix::errno::Errno;
 
@@ -39,9 +38,6 @@ pub enum Error {
     /// The module gave no answer where there must be one.
     #[error("the module gave no answer")]
     NoReply,
-    /// IPv6 is not there yet.
-    #[error("{0} is an IPv6 address, and this version balances IPv4 alone")]
-    Ipv6(Ipv6Addr),
     /// Not the name of a network device.
     #[error("`{0}` is no device name: those have 1 to 15 characters")]
     DeviceName(String),

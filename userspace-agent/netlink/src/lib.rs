@@ -26,6 +26,7 @@ mod connection;
 mod cpu;
 mod destination;
 mod error;
+mod explain;
 mod monitor;
 mod path;
 mod service;
@@ -38,14 +39,16 @@ pub use attribute::{Decode, Malformed};
 pub use change::Change;
 pub use claim::{Claim, ClaimRequest, Device};
 pub use client::Client;
-pub use connection::Connection;
+pub use connection::{Connection, ConnectionFilter};
 pub use cpu::{Cpu, Drop};
 pub use destination::{Destination, DestinationKey, DestinationSettings};
 pub use error::{Error, Refusal};
+pub use explain::{Explanation, Place};
 pub use monitor::{Monitor, Notification};
-pub use service::{ParseError, Protocol, Service, ServiceKey, ServiceSettings};
+pub use service::{parse_prefix, ParseError, Protocol, Service, ServiceKey, ServiceSettings};
 pub use spec::{
-    ConnectionState, DropReason, Forwarding, McastGroup, Policy, QueueState, Scheduler,
+    ConnectionState, DestinationState, DropReason, Encapsulation, Fallback, Forwarding, McastGroup,
+    Policy, QueueState, Scheduler, Verdict,
 };
 pub use stats::Stats;
-pub use switch::Switch;
+pub use switch::{StateTimeout, Switch, SwitchSettings};

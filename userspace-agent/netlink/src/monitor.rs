@@ -12,7 +12,7 @@ use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 
 use crate::spec::Command;
 use crate::transport::{Family, Message, Transport};
-use crate::{Claim, Client, Decode, Destination, Error, Malformed, McastGroup, Service};
+use crate::{Claim, Client, Decode, Destination, Error, Malformed, McastGroup, Service, Switch};
 
 /// What has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,12 @@ pub enum Notification {
     Destination(Destination),
     /// A destination was removed.
     DestinationRemoved(Destination),
+    /// A destination that takes no new connections has none left.
+    DestinationDrained(Destination),
+    /// A destination's deadline has passed, and its connections were ended.
+    DestinationDeadline(Destination),
+    /// A value of the switch was set.
+    Switch(Box<Switch>),
     /// A device was claimed.
     Claim(Claim),
     /// A device was released, by command or since it went away.
@@ -41,6 +47,13 @@ impl Notification {
             Some(Command::DestinationDelNtf) => {
                 Self::DestinationRemoved(Decode::decode(attributes)?)
             }
+            Some(Command::DestinationDrainedNtf) => {
+                Self::DestinationDrained(Decode::decode(attributes)?)
+            }
+            Some(Command::DestinationDeadlineNtf) => {
+                Self::DestinationDeadline(Decode::decode(attributes)?)
+            }
+            Some(Command::SwitchNtf) => Self::Switch(Box::new(Decode::decode(attributes)?)),
             Some(Command::ClaimNtf) => Self::Claim(Decode::decode(attributes)?),
             Some(Command::ClaimDelNtf) => Self::ClaimRemoved(Decode::decode(attributes)?),
             _ => return Ok(None),
@@ -168,7 +181,7 @@ mod tests {
         // Ports of two services: removed, then added anew.
         let attributes = |port: u16| {
             let mut to = Writer::new();
-            ServiceKey { port, ..key() }.encode(&mut to).unwrap();
+            ServiceKey { port, ..key() }.encode(&mut to);
             to.into_bytes()
         };
         for (command, port) in [(Command::ServiceDelNtf, 80), (Command::ServiceNtf, 81)] {

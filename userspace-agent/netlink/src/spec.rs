@@ -482,7 +482,7 @@ enumeration!(
         Local = 3 "local";
         /// Answers it with a TCP reset.
         Reset = 4 "reset";
-        /// Answers it with an ICMP or ICMPv6 message.
+        /// Answers it with an ICMP or `ICMPv6` message.
         Icmp = 5 "icmp";
         /// Drops it.
         Drop = 6 "drop";

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! Counters of a service or destination.
+//! Counters of a service, a destination or a CPU.
 
 use serde::Serialize;
 
 use crate::attribute::{each, Decode, Malformed};
 use crate::spec::stats;
 
-/// Counters of a service or destination; they never run backwards.
+/// Counters of a service, a destination or a CPU; they never run backwards, but
+/// for the rates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
     /// Connections ever assigned.
@@ -20,6 +21,16 @@ pub struct Stats {
     pub packets_out: u64,
     /// Bytes of IP packets to clients.
     pub bytes_out: u64,
+    /// Connections a second, smoothed over about eight seconds, as are the rest.
+    pub connections_rate: u64,
+    /// Packets from clients, a second.
+    pub packets_in_rate: u64,
+    /// Bytes from clients, a second.
+    pub bytes_in_rate: u64,
+    /// Packets to clients, a second.
+    pub packets_out_rate: u64,
+    /// Bytes to clients, a second.
+    pub bytes_out_rate: u64,
 }
 
 impl Decode for Stats {
@@ -32,6 +43,11 @@ impl Decode for Stats {
                 stats::BYTES_IN => this.bytes_in = value.uint()?,
                 stats::PACKETS_OUT => this.packets_out = value.uint()?,
                 stats::BYTES_OUT => this.bytes_out = value.uint()?,
+                stats::CONNECTIONS_RATE => this.connections_rate = value.uint()?,
+                stats::PACKETS_IN_RATE => this.packets_in_rate = value.uint()?,
+                stats::BYTES_IN_RATE => this.bytes_in_rate = value.uint()?,
+                stats::PACKETS_OUT_RATE => this.packets_out_rate = value.uint()?,
+                stats::BYTES_OUT_RATE => this.bytes_out_rate = value.uint()?,
                 _ => (),
             }
             Ok(())

@@ -99,9 +99,9 @@ mod tests {
             [
                 Change::Flush,
                 Change::AddService(ServiceSettings {
-                    key: tcp,
                     scheduler: Some(Scheduler::Rr),
                     timeout: Some(900),
+                    ..ServiceSettings::new(tcp)
                 }),
                 Change::AddDestination(destination(tcp, "10.1.0.2:8080", Some(2))),
                 Change::SetDestination(destination(tcp, "10.1.0.3", None)),
@@ -124,8 +124,8 @@ mod tests {
             ("service", "line 1: a change is wanted"),
             ("service add tcp 10.0.0.1:80 --help", "line 1: "),
             (
-                "service add tcp 10.0.0.1:80 --scheduler lc",
-                "line 1: invalid value 'lc'",
+                "service add tcp 10.0.0.1:80 --scheduler nq",
+                "line 1: invalid value 'nq'",
             ),
             (
                 "destination add tcp 10.0.0.1:80",
@@ -135,7 +135,8 @@ mod tests {
                 "destination add tcp 10.0.0.1:80 10.1.0.2:80 --weight x",
                 "line 1: invalid value",
             ),
-            ("service add tcp [::1]:80", "IPv6"),
+            ("service add tcp ::1", "`[2001:db8::1]:80`"),
+            ("destination drain tcp 10.0.0.1:80", "line 1: a service"),
         ] {
             let error = Batch::parse(text).unwrap_err();
             assert!(error.contains(words), "{text}: {error}");

@@ -6,14 +6,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use switchyard_netlink::{Forwarding, Policy, Scheduler};
+use switchyard_netlink::{
+    ConnectionState, DestinationState, Encapsulation, Fallback, Forwarding, Policy, Protocol,
+    Scheduler, StateTimeout,
+};
 
-use crate::words;
+use crate::{packet, words};
 
 /// Shows and changes what a Switchyard load balancer does.
 ///
-/// A SERVICE is written `tcp 10.0.0.1:80` or `tcp://10.0.0.1:80`, a DESTINATION
-/// `10.1.0.2:8080`, or `10.1.0.2` if its port is the service's.
+/// A SERVICE is written `tcp 10.0.0.1:80` or `tcp://10.0.0.1:80`, with
+/// `[2001:db8::1]` for an IPv6 address, `10.0.0.0/24` for every address of a
+/// prefix, `8000-8999` for a range of ports and `*` for every port; a
+/// DESTINATION `10.1.0.2:8080`, `10.1.0.2` if its port is the service's,
+/// `10.1.0.2:*` if it is that of each packet, or `local` for this machine.
 #[derive(Debug, Parser)]
 #[command(name = "yardctl", version, max_term_width = 90)]
 pub struct Cli {
@@ -54,21 +60,26 @@ pub enum Command {
     },
     /// List the claimed queues.
     Claims,
-    /// List the connections.
-    Connections {
-        /// Those of one service alone.
-        #[arg(
-            long,
-            num_args = 1..=2,
-            value_names = ["PROTOCOL", "ADDRESS:PORT"]
-        )]
-        service: Vec<String>,
-    },
+    /// List the connections, or those that have all of what is given.
+    Connections(FilterArgs),
+    /// End connections: those that have all of what is given.
+    Disconnect(DisconnectArgs),
+    /// Say what would become of a packet, and why, without sending it.
+    #[command(
+        override_usage = "yardctl explain PROTOCOL SOURCE DESTINATION [OPTIONS]\n       \
+        yardctl explain --hex DIGITS\n       yardctl explain --pcap FILE"
+    )]
+    Explain(ExplainArgs),
+    /// Set limits and timeouts of the switch; the rest stays as it is.
+    Set(SetArgs),
     /// Show what the services have carried, and what was dropped and why.
     Stats {
         /// Show each CPU's counters, too.
         #[arg(long)]
         cpu: bool,
+        /// Show how much it is a second, smoothed over some eight seconds.
+        #[arg(long)]
+        rates: bool,
     },
     /// Print each change of services, destinations and claims as it happens.
     Monitor(MonitorArgs),
@@ -119,6 +130,20 @@ pub enum DestinationCommand {
     /// Remove a destination; its connections live on until they end.
     #[command(override_usage = "yardctl destination del PROTOCOL ADDRESS:PORT DESTINATION")]
     Del(DestinationArgs),
+    /// Give a destination no new connections; those that it has go on.
+    #[command(
+        override_usage = "yardctl destination drain PROTOCOL ADDRESS:PORT DESTINATION [OPTIONS]"
+    )]
+    Drain(DrainArgs),
+    /// Give a destination new connections again.
+    #[command(
+        override_usage = "yardctl destination up PROTOCOL ADDRESS:PORT DESTINATION",
+        visible_alias = "undrain"
+    )]
+    Up(DestinationArgs),
+    /// Take a destination that does not answer out of use.
+    #[command(override_usage = "yardctl destination down PROTOCOL ADDRESS:PORT DESTINATION")]
+    Down(DestinationArgs),
     /// Remove the destinations of a service, which stays.
     #[command(override_usage = "yardctl destination flush PROTOCOL ADDRESS:PORT")]
     Flush(ServiceArgs),
@@ -172,14 +197,46 @@ pub struct ServiceSetArgs {
     #[command(flatten)]
     pub service: ServiceArgs,
 
-    /// How new connections are spread: maglev or rr; maglev unless given.
+    /// How new connections are spread: maglev (unless given), rr, wrr, lc, wlc,
+    /// sed, p2c or sh.
     #[arg(long, short, value_name = "SCHEDULER")]
     pub scheduler: Option<Scheduler>,
 
     /// After what time an idle connection is forgotten, as in `15m`; a bare
-    /// number is seconds, and 0 the protocol's default.
+    /// number is seconds, and 0 the switch's timeouts.
     #[arg(long, value_name = "TIME", value_parser = words::seconds)]
     pub timeout: Option<u32>,
+
+    /// Whether every UDP packet is scheduled by itself: on or off.
+    #[arg(long, value_name = "ON", value_parser = words::switch, num_args = 0..=1,
+        require_equals = true, default_missing_value = "on")]
+    pub one_packet: Option<bool>,
+
+    /// Whether both ends of a TCP connection get a reset when it expires: on or
+    /// off.
+    #[arg(long, value_name = "ON", value_parser = words::switch, num_args = 0..=1,
+        require_equals = true, default_missing_value = "on")]
+    pub reset_at_expiry: Option<bool>,
+
+    /// Who gets a connection that no destination can take: none (unless given)
+    /// or local, this machine's own sockets.
+    #[arg(long, value_name = "WHO")]
+    pub fallback: Option<Fallback>,
+
+    /// For what time after its last connection a client keeps its destination;
+    /// 0 stands for none.
+    #[arg(long, value_name = "TIME", value_parser = words::seconds)]
+    pub affinity: Option<u32>,
+
+    /// How many leading bits of an IPv4 address make one client; 32 unless
+    /// given.
+    #[arg(long, value_name = "LENGTH")]
+    pub affinity_prefix4: Option<u8>,
+
+    /// How many leading bits of an IPv6 address make one client; 128 unless
+    /// given.
+    #[arg(long, value_name = "LENGTH")]
+    pub affinity_prefix6: Option<u8>,
 }
 
 /// A service, its settings and its destinations.
@@ -189,7 +246,8 @@ pub struct ServiceAddArgs {
     pub settings: ServiceSetArgs,
 
     /// A destination to add along with the service; may be given many times.
-    #[arg(long, short, value_name = "ADDRESS:PORT[,weight=N]")]
+    /// Options follow it as in `10.1.0.2:8080,weight=2,forwarding=direct`.
+    #[arg(long, short, value_name = "ADDRESS:PORT[,OPTION=VALUE]")]
     pub destination: Vec<String>,
 }
 
@@ -215,9 +273,147 @@ pub struct DestinationSetArgs {
     #[arg(long, short, value_name = "N")]
     pub weight: Option<u32>,
 
-    /// How packets are taken there: nat.
+    #[command(flatten)]
+    pub options: DestinationOptions,
+}
+
+/// What can be said of a destination.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct DestinationOptions {
+    /// How packets are taken there: nat (unless given), direct, tunnel or local.
     #[arg(long, value_name = "METHOD")]
     pub forwarding: Option<Forwarding>,
+
+    /// What tunnelled packets travel in: ip (unless given) or gue.
+    #[arg(long, value_name = "KIND")]
+    pub encapsulation: Option<Encapsulation>,
+
+    /// The UDP port of GUE; 6080 unless given.
+    #[arg(long, value_name = "PORT", value_parser = words::port)]
+    pub encapsulation_port: Option<u16>,
+
+    /// active (unless given), draining or down.
+    #[arg(long, value_name = "STATE")]
+    pub state: Option<DestinationState>,
+
+    /// At so many connections no new ones come; 0 stands for no limit.
+    #[arg(long, value_name = "N")]
+    pub upper_limit: Option<u32>,
+
+    /// Until there are fewer than this; 0 stands for three quarters of the upper
+    /// limit.
+    #[arg(long, value_name = "N")]
+    pub lower_limit: Option<u32>,
+}
+
+/// A destination that is to drain.
+#[derive(Args, Debug)]
+pub struct DrainArgs {
+    #[command(flatten)]
+    pub destination: DestinationArgs,
+
+    /// After what time the connections that are left are ended; never unless
+    /// given.
+    #[arg(long, value_name = "TIME", value_parser = words::seconds)]
+    pub deadline: Option<u32>,
+}
+
+/// Which connections are meant.
+#[derive(Args, Debug)]
+pub struct FilterArgs {
+    /// Those of one service.
+    #[arg(long, num_args = 1..=2, value_names = ["PROTOCOL", "ADDRESS:PORT"])]
+    pub service: Vec<String>,
+
+    /// Those of one client, or of the clients of a prefix, as in
+    /// `198.51.100.0/24`.
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = words::client)]
+    pub client: Option<words::Client>,
+
+    /// Those that go to one destination.
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = words::place)]
+    pub destination: Option<words::Place>,
+
+    /// Those of one protocol: tcp, udp or sctp.
+    #[arg(long, value_name = "PROTOCOL")]
+    pub protocol: Option<Protocol>,
+
+    /// Those in one state, as in `established`.
+    #[arg(long, value_name = "STATE")]
+    pub state: Option<ConnectionState>,
+
+    /// Those that are forwarded in one way.
+    #[arg(long, value_name = "METHOD")]
+    pub forwarding: Option<Forwarding>,
+}
+
+/// Which connections are to end.
+#[derive(Args, Debug)]
+pub struct DisconnectArgs {
+    #[command(flatten)]
+    pub filter: FilterArgs,
+
+    /// Every one; needed where nothing else is given.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// Which packet is to be explained.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// The packet in words, as in `tcp 198.51.100.7:1234 192.0.2.80:80` or
+    /// `icmp 198.51.100.7 192.0.2.80`.
+    #[arg(num_args = 0..=3, value_names = ["PROTOCOL", "SOURCE", "DESTINATION"])]
+    pub words: Vec<String>,
+
+    /// The packet as hexadecimal digits, from its IP header on.
+    #[arg(long, value_name = "DIGITS", conflicts_with_all = ["words", "pcap"])]
+    pub hex: Option<String>,
+
+    /// The first packet of a capture, pcap or pcapng.
+    #[arg(long, value_name = "FILE", conflicts_with = "words")]
+    pub pcap: Option<PathBuf>,
+
+    /// The device that the packet comes by.
+    #[arg(long, value_name = "DEV")]
+    pub dev: Option<String>,
+
+    #[command(flatten)]
+    pub flags: packet::TcpFlags,
+
+    /// Bytes of payload, zeros all of them.
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    pub payload: u16,
+
+    /// Time to live, or hop limit.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub ttl: u8,
+}
+
+/// What is to be set of the switch.
+#[derive(Args, Debug)]
+pub struct SetArgs {
+    /// How many connections there can be.
+    #[arg(long, value_name = "N")]
+    pub connection_limit: Option<u64>,
+
+    /// How many of them may be half open before SYNs are answered for without
+    /// being remembered; 0 stands for no limit.
+    #[arg(long, value_name = "N")]
+    pub half_open_limit: Option<u32>,
+
+    /// After what time connections in a state are forgotten, as in
+    /// `established=15m`; may be given many times.
+    #[arg(long, value_name = "STATE=TIME", value_parser = words::state_timeout)]
+    pub timeout: Vec<StateTimeout>,
+
+    /// How much memory fragments may take, as in `4M`.
+    #[arg(long, value_name = "BYTES", value_parser = words::bytes)]
+    pub fragment_memory: Option<u32>,
+
+    /// For what time a packet's fragments may wait for the rest, as in `10s`.
+    #[arg(long, value_name = "TIME", value_parser = words::milliseconds)]
+    pub fragment_timeout: Option<u32>,
 }
 
 /// What to apply.

@@ -5,7 +5,7 @@
 use std::io::Write;
 
 use serde::Serialize;
-use switchyard_netlink::{Claim, Destination, Notification, Service};
+use switchyard_netlink::{Claim, Destination, Notification, Service, Switch};
 
 use crate::failure::Failure;
 use crate::print::{or_dash, timeout};
@@ -24,17 +24,35 @@ pub fn text(out: &mut impl Write, notification: &Notification) -> Result<(), Fai
         Notification::ServiceRemoved(service) => writeln!(out, "service {} removed", service.key)?,
         Notification::Destination(destination) => writeln!(
             out,
-            "destination {} {} weight {} forwarding {}",
+            "destination {} {} weight {} forwarding {} state {}",
             destination.service,
-            destination.endpoint(),
+            destination.name(),
             destination.weight,
-            destination.forwarding
+            destination.forwarding,
+            destination.state
         )?,
         Notification::DestinationRemoved(destination) => writeln!(
             out,
             "destination {} {} removed",
             destination.service,
-            destination.endpoint()
+            destination.name()
+        )?,
+        Notification::DestinationDrained(destination) => writeln!(
+            out,
+            "destination {} {} drained",
+            destination.service,
+            destination.name()
+        )?,
+        Notification::DestinationDeadline(destination) => writeln!(
+            out,
+            "destination {} {} deadline passed",
+            destination.service,
+            destination.name()
+        )?,
+        Notification::Switch(switch) => writeln!(
+            out,
+            "switch connections {} of {}",
+            switch.connections, switch.connection_limit
         )?,
         Notification::Claim(claim) => {
             write!(out, "claim {}", claim.ifname)?;
@@ -63,6 +81,8 @@ pub fn json(out: &mut impl Write, notification: &Notification) -> Result<(), Fai
         destination: Option<&'a Destination>,
         #[serde(skip_serializing_if = "Option::is_none")]
         claim: Option<&'a Claim>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        switch: Option<&'a Switch>,
     }
     let mut line = Line {
         event: "",
@@ -70,6 +90,7 @@ pub fn json(out: &mut impl Write, notification: &Notification) -> Result<(), Fai
         service: None,
         destination: None,
         claim: None,
+        switch: None,
     };
     match notification {
         Notification::Service(s) => (line.event, line.service) = ("service", Some(s)),
@@ -82,6 +103,13 @@ pub fn json(out: &mut impl Write, notification: &Notification) -> Result<(), Fai
         Notification::DestinationRemoved(d) => {
             (line.event, line.destination, line.removed) = ("destination", Some(d), true);
         }
+        Notification::DestinationDrained(d) => {
+            (line.event, line.destination) = ("drained", Some(d));
+        }
+        Notification::DestinationDeadline(d) => {
+            (line.event, line.destination) = ("deadline", Some(d));
+        }
+        Notification::Switch(s) => (line.event, line.switch) = ("switch", Some(s.as_ref())),
         Notification::Claim(c) => (line.event, line.claim) = ("claim", Some(c)),
         Notification::ClaimRemoved(c) => {
             (line.event, line.claim, line.removed) = ("claim", Some(c), true);
@@ -95,16 +123,9 @@ pub fn json(out: &mut impl Write, notification: &Notification) -> Result<(), Fai
 #[cfg(test)]
 mod tests {
     use super::*;
-    use switchyard_netlink::{Forwarding, Scheduler, Stats};
 
     fn service() -> Service {
-        Service {
-            key: "tcp 10.0.0.1:80".parse().unwrap(),
-            scheduler: Scheduler::Rr,
-            timeout: 0,
-            destinations: 2,
-            stats: Stats::default(),
-        }
+        Service::new("tcp 10.0.0.1:80".parse().unwrap())
     }
 
     fn written(write: impl FnOnce(&mut Vec<u8>) -> Result<(), Failure>) -> String {
@@ -123,18 +144,19 @@ mod tests {
         let line = written(|out| json(out, &removed));
         assert!(line.starts_with(r#"{"event":"service","removed":true,"service":{"protocol""#));
         assert_eq!(line.matches('\n').count(), 1);
-        let added = Notification::Destination(Destination {
-            service: service().key,
-            address: "10.1.0.2".parse().unwrap(),
-            port: 8080,
-            weight: 2,
-            forwarding: Forwarding::Nat,
-            active_connections: 0,
-            stats: Stats::default(),
-        });
+        let address = "10.1.0.2".parse().unwrap();
+        let destination = Destination::new(service().key, address, 8080);
+        let added = Notification::Destination(destination);
         assert_eq!(
             written(|out| text(out, &added)),
-            "destination tcp 10.0.0.1:80 10.1.0.2:8080 weight 2 forwarding nat\n"
+            "destination tcp 10.0.0.1:80 10.1.0.2:8080 weight 1 forwarding nat state active\n"
         );
+        let drained = Notification::DestinationDrained(destination);
+        assert_eq!(
+            written(|out| text(out, &drained)),
+            "destination tcp 10.0.0.1:80 10.1.0.2:8080 drained\n"
+        );
+        let line = written(|out| json(out, &drained));
+        assert!(line.starts_with(r#"{"event":"drained","removed":false,"destination":{"#));
     }
 }

@@ -9,6 +9,7 @@ mod event;
 mod failure;
 mod man;
 mod netns;
+mod packet;
 mod print;
 mod run;
 mod words;

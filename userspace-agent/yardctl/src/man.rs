@@ -21,7 +21,7 @@ pub fn page() -> io::Result<Vec<u8>> {
     let man = Man::new(command.clone())
         .section("8")
         .title("yardctl")
-        .date("2026-11-23")
+        .date("2026-11-25")
         .source(concat!("switchyard ", env!("CARGO_PKG_VERSION")))
         .manual("Switchyard");
     man.render_title(&mut page)?;

@@ -34,3 +34,16 @@ pub fn enter(name: &str) -> Result<(), Failure> {
         _ => Failure::Other(format!("cannot enter `{name}`: {}", errno.desc())),
     })
 }
+
+/// The index of a device of the namespace that the thread is in.
+pub fn ifindex(name: &str) -> Result<u32, Failure> {
+    nix::net::if_::if_nametoindex(name)
+        .map_err(|_| Failure::Other(format!("there is no device `{name}`")))
+}
+
+/// The name of the device of this index, or its number if it has gone meanwhile.
+pub fn ifname(index: u32) -> String {
+    let name = nix::net::if_::if_indextoname(index).ok();
+    let name = name.and_then(|name| name.into_string().ok());
+    name.unwrap_or_else(|| format!("device {index}"))
+}

@@ -9,14 +9,17 @@ use std::time::{Duration, Instant};
 use clap::CommandFactory;
 use serde::Serialize;
 use switchyard_netlink::{
-    Change, ClaimRequest, Client, Cpu, Device, Drop, DropReason, Error, McastGroup, Monitor,
-    Refusal, Service, ServiceKey,
+    Change, ClaimRequest, Client, ConnectionFilter, Cpu, Device, Drop, DropReason, Error,
+    McastGroup, Monitor, Refusal, Service, SwitchSettings,
 };
 
 use crate::batch::Batch;
-use crate::cli::{ClaimArgs, Cli, Command, DestinationCommand, MonitorArgs, ServiceCommand};
+use crate::cli::{
+    ClaimArgs, Cli, Command, DestinationCommand, DisconnectArgs, ExplainArgs, FilterArgs,
+    MonitorArgs, ServiceCommand, SetArgs,
+};
 use crate::failure::Failure;
-use crate::{change, event, man, netns, print, words};
+use crate::{change, event, man, netns, packet, print, words};
 
 /// What needs no module comes first; everything else opens its socket once its
 /// words have been understood.
@@ -51,11 +54,14 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
                 print::claims(&mut out, &claims)?;
             }
         }
-        Command::Connections { service } => {
-            let service = words::service_choice(service).map_err(Failure::Usage)?;
-            connections(cli, &mut out, service.as_ref())?;
+        Command::Connections(args) => {
+            let filter = filter(args).map_err(Failure::Usage)?;
+            connections(cli, &mut out, &filter)?;
         }
-        Command::Stats { cpu } => stats(cli, &mut out, *cpu)?,
+        Command::Disconnect(args) => disconnect(cli, &mut out, args)?,
+        Command::Explain(args) => explain(cli, &mut out, args)?,
+        Command::Set(args) => set(cli, args)?,
+        Command::Stats { cpu, rates } => stats(cli, &mut out, *cpu, *rates)?,
         Command::Monitor(args) => monitor(cli, &mut out, args)?,
     }
     out.flush()?;
@@ -165,16 +171,81 @@ fn claim_request(args: &ClaimArgs) -> ClaimRequest {
     }
 }
 
+/// The connections that the words mean.
+fn filter(args: &FilterArgs) -> Result<ConnectionFilter, String> {
+    Ok(ConnectionFilter {
+        protocol: args.protocol,
+        service: words::service_choice(&args.service)?,
+        client: args
+            .client
+            .map(|client| (client.address, client.prefix_length)),
+        client_port: args.client.and_then(|client| client.port),
+        destination_address: args.destination.map(|place| place.address),
+        destination_port: args.destination.and_then(|place| place.port),
+        state: args.state,
+        forwarding: args.forwarding,
+    })
+}
+
+fn disconnect(cli: &Cli, out: &mut impl Write, args: &DisconnectArgs) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Ended {
+        ended: u64,
+    }
+    let filter = filter(&args.filter).map_err(Failure::Usage)?;
+    let wrong = match (args.all, filter.is_empty()) {
+        (false, true) => "which connections are to end? --all ends every one",
+        (true, false) => "--all goes with no other option",
+        _ => "",
+    };
+    if !wrong.is_empty() {
+        return Err(Failure::Usage(wrong.to_owned()));
+    }
+    let ended = connect(cli)?.end_connections(&filter)?;
+    if cli.json {
+        return print::write_json(out, &Ended { ended });
+    }
+    writeln!(out, "{ended} connections ended")?;
+    Ok(())
+}
+
+fn explain(cli: &Cli, out: &mut impl Write, args: &ExplainArgs) -> Result<(), Failure> {
+    let packet = packet::of(args).map_err(Failure::Usage)?;
+    let mut client = connect(cli)?;
+    let ifindex = match &args.dev {
+        Some(name) => Some(netns::ifindex(name)?),
+        None => None,
+    };
+    let found = client.explain(&packet, ifindex)?;
+    if cli.json {
+        return print::write_json(out, &found);
+    }
+    let device = found.out_ifindex.map(netns::ifname);
+    print::explanation(out, &found, device.as_deref())
+}
+
+fn set(cli: &Cli, args: &SetArgs) -> Result<(), Failure> {
+    let settings = SwitchSettings {
+        connection_limit: args.connection_limit,
+        half_open_limit: args.half_open_limit,
+        timeouts: args.timeout.clone(),
+        fragment_memory_limit: args.fragment_memory,
+        fragment_timeout: args.fragment_timeout,
+    };
+    if settings == SwitchSettings::default() {
+        return Err(Failure::Usage(
+            "nothing is given that is to be set, as in `set --connection-limit 1000000`".to_owned(),
+        ));
+    }
+    Ok(connect(cli)?.set_switch(&settings)?)
+}
+
 /// Printed as they come: there may be millions, and no table is laid out.
-fn connections(
-    cli: &Cli,
-    out: &mut impl Write,
-    service: Option<&ServiceKey>,
-) -> Result<(), Failure> {
+fn connections(cli: &Cli, out: &mut impl Write, filter: &ConnectionFilter) -> Result<(), Failure> {
     let mut client = connect(cli)?;
     let mut broken = None;
     let mut first = true;
-    let result = client.connections(service, |connection| {
+    let result = client.connections(filter, |connection| {
         let written = if cli.json {
             let comma = if std::mem::take(&mut first) { "[" } else { "," };
             writeln!(out, "{comma}")
@@ -221,7 +292,7 @@ fn sum_drops(cpus: &[Cpu]) -> Vec<Drop> {
     sums
 }
 
-fn stats(cli: &Cli, out: &mut impl Write, by_cpu: bool) -> Result<(), Failure> {
+fn stats(cli: &Cli, out: &mut impl Write, by_cpu: bool, rates: bool) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct All {
         services: Vec<Service>,
@@ -241,6 +312,16 @@ fn stats(cli: &Cli, out: &mut impl Write, by_cpu: bool) -> Result<(), Failure> {
             },
         );
     }
+    if rates {
+        let of_services = services.iter().map(|s| (s.key.to_string(), &s.stats));
+        print::rates(out, "SERVICE", of_services)?;
+        if by_cpu {
+            writeln!(out)?;
+            let of_cpus = cpus.iter().map(|cpu| (cpu.cpu.to_string(), &cpu.stats));
+            print::rates(out, "CPU", of_cpus)?;
+        }
+        return Ok(());
+    }
     print::service_stats(out, &services)?;
     writeln!(out)?;
     if by_cpu {
@@ -248,7 +329,8 @@ fn stats(cli: &Cli, out: &mut impl Write, by_cpu: bool) -> Result<(), Failure> {
         writeln!(out)?;
         print::drops_by_cpu(out, &cpus)
     } else {
-        print::drops(out, &drops)
+        print::drops(out, &drops)?;
+        print::drops_by_service(out, &services)
     }
 }
 
@@ -317,20 +399,11 @@ mod tests {
     #[test]
     fn drops_are_summed_over_cpus() {
         let cpu = |drops: &[(DropReason, u64)]| Cpu {
-            cpu: 0,
-            switching: false,
-            queues: 0,
-            received: 0,
-            forwarded: 0,
-            passed: 0,
-            local_in: 0,
-            local_out: 0,
-            resets: 0,
-            connections: 0,
             drops: drops
                 .iter()
                 .map(|&(reason, packets)| Drop { reason, packets })
                 .collect(),
+            ..Cpu::default()
         };
         let new = DropReason::Unknown(99);
         let sums = sum_drops(&[

@@ -2,9 +2,14 @@
 
 //! What the words of a command line or batch mean.
 
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 use std::time::Duration;
 
-use switchyard_netlink::{DestinationKey, DestinationSettings, ServiceKey};
+use switchyard_netlink::{
+    parse_prefix, ConnectionState, DestinationKey, DestinationSettings, Forwarding, ServiceKey,
+    StateTimeout,
+};
 
 /// Numbers in the order given, as in `2,0-1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,9 +67,130 @@ pub fn seconds(text: &str) -> Result<u32, String> {
     u32::try_from(time.as_secs()).map_err(|_| format!("`{text}` is too long"))
 }
 
+/// A time in whole milliseconds; a bare number is refused as above.
+pub fn milliseconds(text: &str) -> Result<u32, String> {
+    let microseconds = wide_microseconds(text)?;
+    if microseconds % 1000 != 0 {
+        return Err(format!("`{text}` is not in whole milliseconds"));
+    }
+    u32::try_from(microseconds / 1000).map_err(|_| format!("`{text}` is too long"))
+}
+
+/// `on` or `off`.
+pub fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "yes" => Ok(true),
+        "off" | "no" => Ok(false),
+        _ => Err(format!("`{text}` is neither `on` nor `off`")),
+    }
+}
+
+/// A port from 1 to 65535.
+pub fn port(text: &str) -> Result<u16, String> {
+    text.parse()
+        .ok()
+        .filter(|port| *port != 0 && !text.starts_with('+'))
+        .ok_or_else(|| format!("`{text}` is no port from 1 to 65535"))
+}
+
+/// Bytes, or KiB, MiB and GiB as `K`, `M` and `G`.
+pub fn bytes(text: &str) -> Result<u32, String> {
+    let (number, shift) = match text.strip_suffix(['K', 'M', 'G']) {
+        Some(number) if text.ends_with('K') => (number, 10),
+        Some(number) if text.ends_with('M') => (number, 20),
+        Some(number) => (number, 30),
+        None => (text, 0),
+    };
+    number
+        .parse::<u32>()
+        .ok()
+        .filter(|_| number.bytes().all(|b| b.is_ascii_digit()))
+        .ok_or_else(|| format!("`{text}` is no size; write it as `4M` or in bytes"))?
+        .checked_mul(1 << shift)
+        .ok_or_else(|| format!("`{text}` is too much"))
+}
+
+/// `established=15m`.
+pub fn state_timeout(text: &str) -> Result<StateTimeout, String> {
+    let (state, time) = text
+        .split_once('=')
+        .ok_or_else(|| format!("`{text}` is no timeout; write it as `established=15m`"))?;
+    Ok(StateTimeout {
+        state: ConnectionState::from_str(state).map_err(|e| e.to_string())?,
+        milliseconds: milliseconds(time)?,
+    })
+}
+
+/// A client, or the clients of a prefix, and perhaps a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The address.
+    pub address: IpAddr,
+    /// How many bits of it count.
+    pub prefix_length: Option<u8>,
+    /// The port.
+    pub port: Option<u16>,
+}
+
+/// Reads a client.
+pub fn client(text: &str) -> Result<Client, String> {
+    if let Ok(Place { address, port }) = place(text) {
+        return Ok(Client {
+            address,
+            prefix_length: None,
+            port,
+        });
+    }
+    let (address, prefix_length) = parse_prefix(text).map_err(|e| e.to_string())?;
+    Ok(Client {
+        address,
+        prefix_length,
+        port: None,
+    })
+}
+
+/// An address and perhaps a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The address.
+    pub address: IpAddr,
+    /// The port.
+    pub port: Option<u16>,
+}
+
+/// Reads an address and perhaps a port.
+pub fn place(text: &str) -> Result<Place, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(Place {
+            address,
+            port: None,
+        });
+    }
+    match text.parse::<SocketAddr>() {
+        Ok(endpoint) if endpoint.port() != 0 => Ok(Place {
+            address: endpoint.ip(),
+            port: Some(endpoint.port()),
+        }),
+        _ => match parse_prefix(text) {
+            Ok((address, None)) => Ok(Place {
+                address,
+                port: None,
+            }),
+            _ => Err(format!(
+                "`{text}` is neither an address nor an address and a port"
+            )),
+        },
+    }
+}
+
 /// A time in whole microseconds; a bare number would be taken for milliseconds
 /// as often as for microseconds and is refused.
 pub fn microseconds(text: &str) -> Result<u32, String> {
+    let microseconds = wide_microseconds(text)?;
+    u32::try_from(microseconds).map_err(|_| format!("`{text}` is too long"))
+}
+
+fn wide_microseconds(text: &str) -> Result<u128, String> {
     if text.parse::<u64>().is_ok() {
         return Err(format!("`{text}` lacks a unit; write it as `{text}ms`"));
     }
@@ -72,7 +198,7 @@ pub fn microseconds(text: &str) -> Result<u32, String> {
     if time.subsec_nanos() % 1000 != 0 {
         return Err(format!("`{text}` is not in whole microseconds"));
     }
-    u32::try_from(time.as_micros()).map_err(|_| format!("`{text}` is too long"))
+    Ok(time.as_micros())
 }
 
 /// One word with `://`, or two.
@@ -102,27 +228,52 @@ pub fn destination(words: &[String]) -> Result<DestinationKey, String> {
     DestinationKey::parse(service(key)?, destination).map_err(|e| e.to_string())
 }
 
-/// `10.1.0.2:8080`, then perhaps `,weight=2`.
-pub fn weighted_destination(
+/// A destination as it stands on the command line, with what follows from its
+/// name: `local` is forwarded to as no other one.
+pub fn named_destination(key: DestinationKey, name: &str) -> DestinationSettings {
+    DestinationSettings {
+        forwarding: (name == "local").then_some(Forwarding::Local),
+        ..DestinationSettings::new(key)
+    }
+}
+
+/// `10.1.0.2:8080`, then perhaps options as in `,weight=2`, which are those of
+/// `destination add`.
+pub fn destination_with_options(
     service: ServiceKey,
     text: &str,
 ) -> Result<DestinationSettings, String> {
     let mut parts = text.split(',');
-    let key = DestinationKey::parse(service, parts.next().unwrap_or_default())
-        .map_err(|e| e.to_string())?;
-    let mut settings = DestinationSettings::new(key);
+    let name = parts.next().unwrap_or_default();
+    let key = DestinationKey::parse(service, name).map_err(|e| e.to_string())?;
+    let mut settings = named_destination(key, name);
     for part in parts {
-        match part.split_once('=') {
-            Some(("weight", weight)) => {
-                let weight = weight
-                    .parse()
-                    .map_err(|_| format!("`{weight}` is no weight"))?;
-                settings.weight = Some(weight);
+        let (option, value) = part
+            .split_once('=')
+            .ok_or_else(|| format!("`{part}` is unknown here; write options as `weight=2`"))?;
+        match option {
+            "weight" => settings.weight = Some(value_of(option, value)?),
+            "forwarding" => settings.forwarding = Some(value_of(option, value)?),
+            "encapsulation" => settings.encapsulation = Some(value_of(option, value)?),
+            "encapsulation-port" => settings.encapsulation_port = Some(port(value)?),
+            "state" => settings.state = Some(value_of(option, value)?),
+            "upper-limit" => settings.upper_limit = Some(value_of(option, value)?),
+            "lower-limit" => settings.lower_limit = Some(value_of(option, value)?),
+            _ => {
+                return Err(format!(
+                    "`{option}` is unknown here; weight, forwarding, encapsulation, \
+                     encapsulation-port, state, upper-limit and lower-limit are known"
+                ));
             }
-            _ => return Err(format!("`{part}` is unknown here; `weight=N` is known")),
         }
     }
     Ok(settings)
+}
+
+fn value_of<T: FromStr>(option: &str, value: &str) -> Result<T, String> {
+    value
+        .parse()
+        .map_err(|_| format!("`{value}` is no value of `{option}`"))
 }
 
 #[cfg(test)]
@@ -181,13 +332,83 @@ mod tests {
     }
 
     #[test]
-    fn weights() {
+    fn options_of_destinations() {
         let service = "tcp 10.0.0.1:80".parse().unwrap();
-        let settings = weighted_destination(service, "10.1.0.2:8080,weight=3").unwrap();
+        let read = |text| destination_with_options(service, text);
+        let settings = read("10.1.0.2:8080,weight=3").unwrap();
         assert_eq!(settings.weight, Some(3));
         assert_eq!(settings.key.port, Some(8080));
-        for text in ["10.1.0.2:80,weight=x", "10.1.0.2:80,colour=red", "", "x"] {
-            assert!(weighted_destination(service, text).is_err(), "{text}");
+        assert_eq!(settings.forwarding, None);
+        let settings = read(
+            "[2001:db8::2],forwarding=tunnel,encapsulation=gue,encapsulation-port=6081,\
+             upper-limit=10,lower-limit=5,state=down",
+        )
+        .unwrap();
+        assert_eq!(settings.forwarding, Some(Forwarding::Tunnel));
+        assert_eq!(settings.encapsulation_port, Some(6081));
+        assert_eq!(
+            (settings.upper_limit, settings.lower_limit),
+            (Some(10), Some(5))
+        );
+        assert_eq!(read("local").unwrap().forwarding, Some(Forwarding::Local));
+        for text in [
+            "10.1.0.2:80,weight=x",
+            "10.1.0.2:80,colour=red",
+            "10.1.0.2:80,forwarding=masq",
+            "10.1.0.2:80,weight",
+            "",
+            "x",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_switches_and_timeouts() {
+        assert_eq!(bytes("4M"), Ok(4 << 20));
+        assert_eq!(bytes("1024"), Ok(1024));
+        assert_eq!(bytes("3G"), Ok(3 << 30));
+        for text in ["", "M", "4MB", "-1", "5G", "+1"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+        assert_eq!((switch("on"), switch("off")), (Ok(true), Ok(false)));
+        assert!(switch("maybe").is_err());
+        let timeout = state_timeout("established=15m").unwrap();
+        assert_eq!(timeout.state, ConnectionState::Established);
+        assert_eq!(timeout.milliseconds, 900_000);
+        assert_eq!(state_timeout("udp=1500ms").unwrap().milliseconds, 1500);
+        for text in ["established", "established=15", "open=1s", "udp=1us"] {
+            assert!(state_timeout(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn clients() {
+        for (text, address, prefix_length, port) in [
+            ("198.51.100.7", "198.51.100.7", None, None),
+            ("198.51.100.7:9", "198.51.100.7", None, Some(9)),
+            ("198.51.100.0/24", "198.51.100.0", Some(24), None),
+            ("2001:db8::1", "2001:db8::1", None, None),
+            ("[2001:db8::1]:9", "2001:db8::1", None, Some(9)),
+            ("2001:db8::/64", "2001:db8::", Some(64), None),
+            ("[2001:db8::1]", "2001:db8::1", None, None),
+        ] {
+            let address = address.parse().unwrap();
+            let wanted = Client {
+                address,
+                prefix_length,
+                port,
+            };
+            assert_eq!(client(text), Ok(wanted), "{text}");
+        }
+        for text in [
+            "",
+            "x",
+            "198.51.100.7:0",
+            "198.51.100.7/24",
+            "198.51.100.7:x",
+        ] {
+            assert!(client(text).is_err(), "{text}");
         }
     }
 
@@ -196,7 +417,7 @@ mod tests {
         fn no_word_does_harm(text in "\\PC{0,40}") {
             let _ = (list(&text), duration(&text), seconds(&text), microseconds(&text));
             let _ = (service(&words(&text)), destination(&words(&text)));
-            let _ = weighted_destination("udp 10.0.0.1:53".parse().unwrap(), &text);
+            let _ = destination_with_options("udp 10.0.0.1:53".parse().unwrap(), &text);
         }
     }
 }
