@@ -10,9 +10,12 @@ use kernel::{
 use super::keeper::Keeper;
 use crate::{
     core::connection_table::Fate,
-    net::kthread::{
-        Current,
-        Run, //
+    net::{
+        clock::coarse_milliseconds,
+        kthread::{
+            Current,
+            Run, //
+        }, //
     },
     switch::{
         Switch,
@@ -20,7 +23,10 @@ use crate::{
     }, //
 };
 
-/// Ticks between two rounds: a quarter of a second.
+/// Milliseconds between two rounds of expiry, at least.
+const ROUND: u32 = 250;
+
+/// Ticks without work.
 const PAUSE: c_long = 64;
 
 /// Ticks between two looks at whether a grace period is over.
@@ -45,7 +51,7 @@ impl Run for Collector {
         let mut v4 = Keeper::new(connections, connections.v4_family());
         let mut v6 = Keeper::new(connections, connections.v6_family());
         let mut upkeep = Upkeep::new();
-        let mut pauses = 0;
+        let mut last = coarse_milliseconds().wrapping_sub(ROUND);
         while !current.should_stop() {
             v4.add_slots();
             v6.add_slots();
@@ -56,8 +62,9 @@ impl Run for Collector {
             v6.return_slots();
             v4.resize(current);
             v6.resize(current);
-            if pauses <= 0 {
-                pauses = PAUSE;
+            let now = coarse_milliseconds();
+            if now.wrapping_sub(last) >= ROUND {
+                last = now;
                 v4.expire(current, &|idle, bh| {
                     self.switch.forget(idle, bh);
                     Fate::Remove
@@ -72,10 +79,9 @@ impl Run for Collector {
             let pause = if v4.is_busy() || v6.is_busy() {
                 SHORT_PAUSE
             } else {
-                pauses
+                PAUSE
             };
             current.sleep_unless(pause, wants_slots);
-            pauses -= pause;
         }
     }
 }

@@ -62,26 +62,42 @@ impl<A: Address> Connection<A> {
     /// Milliseconds since the last packet. A packet that another CPU has seen a moment after
     /// `now` was read counts as seen now.
     pub fn idle(&self, now: u32) -> u32 {
-        let idle = now.wrapping_sub(self.last_seen);
-        if idle > u32::MAX / 2 {
-            0
-        } else {
-            idle
-        }
+        idle(self.last_seen, now)
     }
 
     /// Milliseconds until the connection is forgotten if no packet comes.
     pub fn expires(&self, now: u32, timeouts: &Timeouts) -> u32 {
-        let timeout = if self.template {
-            self.timeout.min(LONGEST_TIMEOUT)
-        } else {
-            timeouts.of(self.state, self.timeout)
-        };
-        timeout.saturating_sub(self.idle(now))
+        lifetime(self.template, self.state, self.timeout, timeouts).saturating_sub(self.idle(now))
     }
 
     /// Whether the connection has been idle for its timeout.
     pub fn is_expired(&self, now: u32, timeouts: &Timeouts) -> bool {
         self.expires(now, timeouts) == 0
+    }
+}
+
+/// [`Connection::idle`] of one that was seen then.
+#[inline(always)]
+pub(super) fn idle(last_seen: u32, now: u32) -> u32 {
+    let idle = now.wrapping_sub(last_seen);
+    if idle > u32::MAX / 2 {
+        0
+    } else {
+        idle
+    }
+}
+
+/// Milliseconds that a connection, or a template, lasts without a packet.
+#[inline(always)]
+pub(super) fn lifetime(
+    template: bool,
+    state: ConnectionState,
+    timeout: u32,
+    timeouts: &Timeouts,
+) -> u32 {
+    if template {
+        timeout.min(LONGEST_TIMEOUT)
+    } else {
+        timeouts.of(state, timeout)
     }
 }

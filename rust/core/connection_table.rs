@@ -377,16 +377,20 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
         mut told: impl FnMut(&Connection<A>) -> Fate,
     ) -> u32 {
         let mut expired = 0_u32;
-        for (handle, connection) in self.iter(range) {
-            if connection.is_expired(now, timeouts) {
-                let decide = |connection: &Connection<A>| {
-                    connection
-                        .is_expired(now, timeouts)
-                        .then(|| told(connection))
-                };
-                if self.settle(handle, now, decide).is_some() {
-                    expired = expired.wrapping_add(1);
-                }
+        for (index, slot) in self.slots(range) {
+            if !slot.seems_expired(now, timeouts) {
+                continue;
+            }
+            let decide = |connection: &Connection<A>| {
+                connection
+                    .is_expired(now, timeouts)
+                    .then(|| told(connection))
+            };
+            let settled = slot
+                .read(index)
+                .and_then(|(handle, _)| self.settle(handle, now, decide));
+            if settled.is_some() {
+                expired = expired.wrapping_add(1);
             }
         }
         expired
@@ -395,6 +399,13 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
     /// The connections in a range of slots. To go on later, begin after the last index seen
     /// ([`Handle::index`]): what lives all the while is told of exactly once.
     pub fn iter(&self, range: Range<u32>) -> impl Iterator<Item = (Handle, Connection<A>)> + '_ {
+        self.slots(range)
+            .filter_map(|(index, slot)| slot.read(index))
+    }
+
+    /// The slots in a range that are there, with their indexes.
+    #[inline(always)]
+    fn slots(&self, range: Range<u32>) -> impl Iterator<Item = (u32, &Slot<A>)> + '_ {
         let groups = u32::try_from(self.memory.groups().len()).unwrap_or(u32::MAX);
         let chunks = range
             .end
@@ -404,13 +415,10 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
             .filter_map(|chunk| Some((chunk.wrapping_mul(M::CHUNK), self.memory.chunk(chunk)?)))
             .flat_map(move |(first, slots)| {
                 // Only of the first and the last chunk it may be a part.
-                let skipped = range.start.saturating_sub(first);
-                let wanted = range.end.saturating_sub(first).saturating_sub(skipped);
-                (first..)
-                    .zip(slots)
-                    .skip(skipped as usize)
-                    .take(wanted as usize)
-                    .filter_map(|(index, slot)| slot.read(index))
+                let begin = range.start.saturating_sub(first).min(M::CHUNK);
+                let end = range.end.saturating_sub(first).min(M::CHUNK).max(begin);
+                let wanted = slots.get(begin as usize..end as usize).unwrap_or(&[]);
+                (first.wrapping_add(begin)..).zip(wanted)
             })
     }
 

@@ -18,13 +18,18 @@ use super::atomic::{
     AtomicU64,
     Ordering, //
 };
-use super::connection::Connection;
+use super::connection::{
+    idle,
+    lifetime,
+    Connection, //
+};
 use super::connection_state::ConnectionState;
 use super::connections::{
     Handle,
     Hit, //
 };
 use super::method::Method;
+use super::timeouts::Timeouts;
 use super::tuple::{
     Address,
     Direction,
@@ -252,6 +257,19 @@ impl<A: Stored> Slot<A> {
         let connection = self.copy()?;
         self.still(sequence)
             .then_some((Handle { index, sequence }, connection))
+    }
+
+    /// Whether the slot seems to hold a connection that has been idle for its timeout: a glance
+    /// at three fields, of which most of expiry's work consists.
+    #[inline(always)]
+    pub fn seems_expired(&self, now: u32, timeouts: &Timeouts) -> bool {
+        self.live_sequence().is_some() && {
+            let (_, mark) = A::unpack(self.ends.client());
+            let state = state_of(self.state.load(Ordering::Relaxed));
+            let timeout = self.timeout.load(Ordering::Relaxed);
+            let timeout = lifetime(mark & TEMPLATE != 0, state, timeout, timeouts);
+            idle(self.last_seen.load(Ordering::Relaxed), now) >= timeout
+        }
     }
 
     /// The hash of the connection that the slot holds, and the number of the use.

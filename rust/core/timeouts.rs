@@ -48,6 +48,7 @@ impl Timeouts {
     ///
     /// `service` is the service's own timeout in milliseconds, 0 if it has none; it holds for
     /// connections that are established, and for UDP. Never more than [`LONGEST_TIMEOUT`].
+    #[inline(always)]
     pub fn of(&self, state: ConnectionState, service: u32) -> u32 {
         let own = |timeout| if service == 0 { timeout } else { service };
         let timeout = match state {
