@@ -4,6 +4,7 @@
 
 #![allow(missing_docs)]
 
+mod common;
 mod harness;
 
 use std::fmt::Write as _;

@@ -7,16 +7,13 @@
 
 use std::net::IpAddr;
 
-use switchyard_core::core::bucket::Bucket;
-use switchyard_core::core::connection_table::ConnectionTable;
 use switchyard_core::core::drop_reason::DropReason;
 use switchyard_core::core::ipv4;
 use switchyard_core::core::method::{Encapsulation, Method};
 use switchyard_core::core::packet::{ChecksumState, Packet, SlicePacket};
-use switchyard_core::core::slot::{Slot, Slots, Stored};
 use switchyard_core::core::tunnel::{overhead, Inner, Tunnel};
 use switchyard_core::core::tuple::{
-    selection_hash, Address, Endpoint, IpAddress, Ipv4Address, Ipv6Address, Protocol, Seed,
+    selection_hash, Address, Endpoint, IpAddress, Ipv4Address, Ipv6Address, Protocol,
 };
 use switchyard_core::filter::{
     decide, Context, Destination, Forward, Options, Report, Service, Services, Tables, Verdict,
@@ -24,25 +21,13 @@ use switchyard_core::filter::{
 };
 use zerocopy::FromBytes as _;
 
+use super::common::{table, Table};
+
 /// Bytes of an IP packet that both wires take.
 pub const MTU: usize = 1500;
 
 /// Room for the headers of tunnels and errors.
 const ROOM: usize = 64;
-
-/// Slots that are all there from the beginning.
-#[derive(Debug)]
-pub struct Fixed<A: Stored>(Box<[Slot<A>]>);
-
-impl<A: Stored> Slots<A> for Fixed<A> {
-    fn slot(&self, index: u32) -> Option<&Slot<A>> {
-        self.0.get(index as usize)
-    }
-
-    fn limit(&self) -> u32 {
-        self.0.len() as u32
-    }
-}
 
 #[derive(Debug)]
 pub struct Server {
@@ -93,9 +78,13 @@ impl Service for Virtual {
         self.id
     }
 
-    fn endpoint(&self) -> Endpoint<IpAddress> {
-        let one = self.ports.0 == self.ports.1;
-        Endpoint::new(self.address, if one { self.ports.0 } else { 0 })
+    fn endpoint(&self) -> Option<Endpoint<IpAddress>> {
+        let port = match self.ports {
+            (first, last) if first == last => first,
+            _ => 0,
+        };
+        let is_one = self.prefix == self.address.length();
+        is_one.then_some(Endpoint::new(self.address, port))
     }
 
     fn timeout(&self) -> u32 {
@@ -298,10 +287,7 @@ pub struct Outcome {
     pub pass: bool,
 }
 
-type Table<A> = ConnectionTable<Vec<Bucket>, Fixed<A>, A>;
-
 /// A switch.
-#[derive(Debug)]
 pub struct Switch {
     pub config: Config,
     pub connections4: Table<Ipv4Address>,
@@ -310,21 +296,12 @@ pub struct Switch {
     pub half_open_limit: u32,
 }
 
-fn table<A: Stored>() -> Table<A> {
-    let buckets = (0..1024).map(|_| Bucket::new()).collect();
-    let slots = Fixed((0..4096).map(|_| Slot::new()).collect());
-    let limit = slots.limit();
-    let table = ConnectionTable::new(buckets, slots, Seed([3, 4])).expect("sizes");
-    table.add_slots(0, limit);
-    table
-}
-
 impl Switch {
     pub fn new(config: Config) -> Self {
         Self {
             config,
-            connections4: table(),
-            connections6: table(),
+            connections4: table(1024, 8192),
+            connections6: table(1024, 8192),
             now: 1000,
             half_open_limit: u32::MAX,
         }
