@@ -95,6 +95,10 @@ netlink_is_current() {
 	scripts/netlink-gen.sh --check
 }
 
+packet_tables_are_current() {
+	selftests/packets/make.py --check
+}
+
 licences() {
 	local file bad=0
 	while read -r file; do
@@ -122,6 +126,7 @@ check "yamllint" yaml
 check "little C" little_c
 check "unsafe only in rust/sys and rust/net" unsafe_in_its_place
 [ ! -x scripts/netlink-gen.sh ] || check "generated netlink code is current" netlink_is_current
+check "tables of packets are current" packet_tables_are_current
 check "licence lines" licences
 check "manual pages" manual_pages
 

@@ -1,0 +1,14 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Forwarding by link-layer address and by tunnels, and fragments: tables of packets (packets/README.md)
+# played on the module's wires.
+#
+#     client --- A [wire 2] B -- switch -- veth --- server
+
+. "$(dirname "$0")/lib.sh"
+. "$HERE/lib/topology.sh"
+. "$HERE/lib/packets.sh"
+
+play direct tunnel fragment
+finish

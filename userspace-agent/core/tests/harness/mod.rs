@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A switch between a client's wire and a server's wire, made of the very core and filter: what the
+//! kernel does around them (routes, MTUs, tunnels, reports) in a few words.
+
+#![allow(dead_code, missing_docs, unreachable_pub)] // each test uses its part
+
+use std::net::IpAddr;
+
+use switchyard_core::core::drop_reason::DropReason;
+use switchyard_core::core::ipv4;
+use switchyard_core::core::method::{Encapsulation, Method};
+use switchyard_core::core::packet::{ChecksumState, Packet, SlicePacket};
+use switchyard_core::core::tunnel::{overhead, Inner, Tunnel};
+use switchyard_core::core::tuple::{
+    selection_hash, Address, Endpoint, IpAddress, Ipv4Address, Ipv6Address, Protocol,
+};
+use switchyard_core::filter::{
+    decide, Context, Destination, Forward, Options, Report, Service, Services, Tables, Verdict,
+    Version,
+};
+use zerocopy::FromBytes as _;
+
+use super::common::{table, Table};
+
+/// Bytes of an IP packet that both wires take.
+pub const MTU: usize = 1500;
+
+/// Room for the headers of tunnels and errors.
+const ROOM: usize = 64;
+
+#[derive(Debug)]
+pub struct Server {
+    id: u32,
+    endpoint: Endpoint<IpAddress>,
+    method: Method,
+    encapsulation: Encapsulation,
+    weight: u32,
+}
+
+impl Destination for Server {
+    fn id(&self) -> u32 {
+        self.id
+    }
+
+    fn method(&self) -> Method {
+        self.method
+    }
+
+    fn endpoint(&self) -> Endpoint<IpAddress> {
+        self.endpoint
+    }
+
+    fn encapsulation(&self) -> Encapsulation {
+        self.encapsulation
+    }
+
+    fn is_there(&self) -> bool {
+        true
+    }
+}
+
+#[derive(Debug)]
+pub struct Virtual {
+    id: u32,
+    protocol: Protocol,
+    address: IpAddress,
+    prefix: u8,
+    ports: (u16, u16),
+    options: Options,
+    servers: Vec<Server>,
+}
+
+impl Service for Virtual {
+    type Destination = Server;
+
+    fn id(&self) -> u32 {
+        self.id
+    }
+
+    fn endpoint(&self) -> Option<Endpoint<IpAddress>> {
+        let port = match self.ports {
+            (first, last) if first == last => first,
+            _ => 0,
+        };
+        let is_one = self.prefix == self.address.length();
+        is_one.then_some(Endpoint::new(self.address, port))
+    }
+
+    fn timeout(&self) -> u32 {
+        0
+    }
+
+    fn options(&self) -> Options {
+        self.options
+    }
+
+    fn select(&self, hash: u32) -> Option<&Server> {
+        self.select_stateless(hash)
+    }
+
+    fn select_stateless(&self, hash: u32) -> Option<&Server> {
+        let total: u32 = self.servers.iter().map(|server| server.weight).sum();
+        let mut left = hash.checked_rem(total)?;
+        self.servers.iter().find(|server| {
+            let found = left < server.weight;
+            left = left.wrapping_sub(server.weight);
+            found
+        })
+    }
+}
+
+/// Services that were written down as the tables of packets do it.
+#[derive(Debug, Default)]
+pub struct Config(Vec<Virtual>);
+
+pub fn address(text: &str) -> IpAddress {
+    match text.parse().expect(text) {
+        IpAddr::V4(address) => Ipv4Address::from_octets(address.octets()).into(),
+        IpAddr::V6(address) => Ipv6Address::from_octets(address.octets()).into(),
+    }
+}
+
+fn protocol(text: &str) -> Protocol {
+    [Protocol::Tcp, Protocol::Udp, Protocol::Sctp]
+        .into_iter()
+        .find(|protocol| protocol.name() == text)
+        .expect(text)
+}
+
+impl Config {
+    /// Takes a line; false if it is none of a configuration.
+    pub fn line(&mut self, line: &str) -> bool {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words.as_slice() {
+            ["service", of, at, prefix, first, last, options @ ..] => {
+                assert!(options.iter().all(|option| *option == "one-packet"));
+                self.0.push(Virtual {
+                    id: self.0.len() as u32 + 1,
+                    protocol: protocol(of),
+                    address: address(at),
+                    prefix: prefix.parse().expect(prefix),
+                    ports: (first.parse().expect(first), last.parse().expect(last)),
+                    options: Options {
+                        one_packet: options.contains(&"one-packet"),
+                        ..Options::default()
+                    },
+                    servers: Vec::new(),
+                });
+                true
+            }
+            ["destination", at, port, method, encapsulation, weight] => {
+                let id = 100 * self.0.len() as u32;
+                let service = self.0.last_mut().expect("a service before");
+                service.servers.push(Server {
+                    id: id + service.servers.len() as u32,
+                    endpoint: Endpoint::new(address(at), port.parse().expect(port)),
+                    method: match *method {
+                        "nat" => Method::Nat,
+                        "direct" => Method::Direct,
+                        "tunnel" => Method::Tunnel,
+                        "local" => Method::Local,
+                        other => panic!("{other}"),
+                    },
+                    encapsulation: match encapsulation.split_once(':') {
+                        Some(("gue", port)) => Encapsulation::Gue {
+                            port: port.parse().expect(port),
+                        },
+                        _ => Encapsulation::Ip,
+                    },
+                    weight: weight.parse().expect(weight),
+                });
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Services for Config {
+    type Destination = Server;
+    type Service = Virtual;
+
+    fn service(&self, protocol: Protocol, endpoint: Endpoint<IpAddress>) -> Option<&Virtual> {
+        self.0
+            .iter()
+            .filter(|service| {
+                let (first, last) = service.ports;
+                service.protocol == protocol
+                    && service.address.family() == endpoint.address.family()
+                    && endpoint.address.prefix(service.prefix) == service.address
+                    && (first == 0 || (first..=last).contains(&endpoint.port))
+            })
+            .max_by_key(|service| {
+                let (first, last) = service.ports;
+                let ports = if first == 0 { u16::MAX } else { last - first };
+                (service.prefix, u16::MAX - ports)
+            })
+    }
+
+    fn is_service_address(&self, address: IpAddress) -> bool {
+        self.0.iter().any(|service| {
+            service.address.family() == address.family()
+                && address.prefix(service.prefix) == service.address
+        })
+    }
+
+    fn destination(&self, id: u32) -> Option<&Server> {
+        let mut servers = self.0.iter().flat_map(|service| &service.servers);
+        servers.find(|server| server.id == id)
+    }
+
+    fn behind(
+        &self,
+        protocol: Protocol,
+        endpoint: Endpoint<IpAddress>,
+        f: &mut dyn FnMut(&Virtual) -> bool,
+    ) -> bool {
+        self.0
+            .iter()
+            .filter(|service| {
+                service.protocol == protocol
+                    && service.servers.iter().any(|server| {
+                        server.method == Method::Nat
+                            && server.endpoint.address == endpoint.address
+                            && [0, endpoint.port].contains(&server.endpoint.port)
+                    })
+            })
+            .any(f)
+    }
+
+    fn is_destination_address(&self, address: IpAddress) -> bool {
+        let mut servers = self.0.iter().flat_map(|service| &service.servers);
+        servers.any(|server| server.method == Method::Nat && server.endpoint.address == address)
+    }
+}
+
+/// A wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Client,
+    Server,
+}
+
+impl Side {
+    pub fn of(text: &str) -> Self {
+        match text {
+            "client" => Self::Client,
+            "server" => Self::Server,
+            other => panic!("{other}"),
+        }
+    }
+
+    /// The wire that an address is reached by, if any is.
+    fn towards(address: IpAddress) -> Option<Self> {
+        let is_in = |net: &str, bits| address.prefix(bits) == self::address(net).prefix(bits);
+        if is_in("10.0.1.0", 24) || is_in("2001:db8:1::", 48) {
+            Some(Self::Client)
+        } else if is_in("10.2.1.0", 24) || is_in("2001:db8:2::", 48) {
+            Some(Self::Server)
+        } else {
+            None
+        }
+    }
+
+    /// The switch's own address there.
+    fn own<A: Address>(self) -> A {
+        let both = match self {
+            Self::Client => ["10.0.1.1", "2001:db8:1::1"],
+            Self::Server => ["10.2.1.1", "2001:db8:2::1"],
+        };
+        let mut both = both
+            .into_iter()
+            .filter_map(|text| A::from_ip(address(text)));
+        both.next().expect("of either family")
+    }
+}
+
+/// What became of a packet.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// What left, and by which wire.
+    pub out: Vec<(Side, Vec<u8>)>,
+    /// What it was counted for, if it was dropped.
+    pub drop: Option<DropReason>,
+    /// Whether the ordinary stack got it.
+    pub pass: bool,
+}
+
+/// A switch.
+pub struct Switch {
+    pub config: Config,
+    pub connections4: Table<Ipv4Address>,
+    pub connections6: Table<Ipv6Address>,
+    pub now: u32,
+    pub half_open_limit: u32,
+}
+
+impl Switch {
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            connections4: table(1024, 8192),
+            connections6: table(1024, 8192),
+            now: 1000,
+            half_open_limit: u32::MAX,
+        }
+    }
+
+    /// What becomes of an IP packet that came by a wire, padding included.
+    pub fn receive(&mut self, from: Side, bytes: &[u8], state: ChecksumState) -> Outcome {
+        // As an Ethernet header would say it.
+        match bytes.first().map(|first| first >> 4) {
+            Some(6) => self.receive_as::<Ipv6Address>(from, bytes, state),
+            _ => self.receive_as::<Ipv4Address>(from, bytes, state),
+        }
+    }
+
+    pub fn receive_as<A: Version>(
+        &mut self,
+        from: Side,
+        bytes: &[u8],
+        state: ChecksumState,
+    ) -> Outcome
+    where
+        for<'a> Context<'a, Config, Table<Ipv4Address>, Table<Ipv6Address>>: Tables<A>,
+    {
+        let mut buffer = vec![0; ROOM];
+        buffer.extend(bytes);
+        let mut packet = SlicePacket::with_room(&mut buffer, ROOM, state);
+        let context = Context {
+            services: &self.config,
+            connections4: &self.connections4,
+            connections6: &self.connections6,
+            now: self.now,
+            half_open_limit: self.half_open_limit,
+            stateless: self.half_open_limit == 0,
+        };
+        let mut outcome = Outcome::default();
+        let unchanged = match decide::<A, _, _, _, _>(&context, &mut packet) {
+            Verdict::Pass => {
+                outcome.pass = true;
+                true
+            }
+            Verdict::Drop(reason) => {
+                outcome.drop = Some(reason);
+                true
+            }
+            Verdict::Answer(reason) => {
+                outcome.drop = reason;
+                outcome.out.push((from, packet.as_slice().to_vec()));
+                false
+            }
+            Verdict::Message(to, reason) => {
+                outcome.drop = reason;
+                leave(&mut outcome, to, packet.as_slice());
+                false
+            }
+            Verdict::Report(report) => {
+                tell::<A>(&mut outcome, from, report, &mut packet);
+                false
+            }
+            Verdict::Forward(forward) => {
+                send(&mut outcome, from, &forward, &mut packet);
+                false
+            }
+        };
+        if unchanged {
+            assert_eq!(packet.as_slice(), bytes, "changed and {outcome:?}");
+        }
+        outcome
+    }
+}
+
+/// Sends what is complete, or drops it for want of a route.
+fn leave(outcome: &mut Outcome, to: IpAddress, bytes: &[u8]) {
+    match Side::towards(to) {
+        Some(side) => outcome.out.push((side, bytes.to_vec())),
+        None => outcome.drop = Some(DropReason::NoRoute),
+    }
+}
+
+/// Tells the sender, if anybody may be told.
+fn tell<A: Version>(
+    outcome: &mut Outcome,
+    from: Side,
+    report: Report,
+    packet: &mut SlicePacket<'_>,
+) {
+    outcome.drop = Some(report.reason());
+    if report.turn::<A, _>(packet, from.own()) {
+        outcome.out.push((from, packet.as_slice().to_vec()));
+    }
+}
+
+/// Sends a packet on, by its method.
+fn send<A: Version>(
+    outcome: &mut Outcome,
+    from: Side,
+    forward: &Forward<'_, A, Server>,
+    packet: &mut SlicePacket<'_>,
+) {
+    if forward.method == Method::Local {
+        outcome.pass = true;
+        return;
+    }
+    let Some(side) = Side::towards(forward.next) else {
+        outcome.drop = Some(DropReason::NoRoute);
+        return;
+    };
+    let outside = match forward.method {
+        Method::Tunnel => overhead(forward.next.family(), forward.encapsulation),
+        _ => 0,
+    };
+    // Without it a router may cut the packet, and so may we: not a matter of core.
+    if forward.length() + outside > MTU && !may_be_cut(packet) {
+        let room = (MTU - outside) as u32;
+        return tell::<A>(outcome, from, Report::TooBig(room), packet);
+    }
+    if let Err(reason) = forward.rewrite(packet) {
+        outcome.drop = Some(reason);
+        return;
+    }
+    if forward.method == Method::Tunnel {
+        let own = match forward.next {
+            IpAddress::V4(_) => side.own::<Ipv4Address>().into(),
+            IpAddress::V6(_) => side.own::<Ipv6Address>().into(),
+        };
+        let tunnel = Tunnel {
+            source: own,
+            destination: forward.next,
+            encapsulation: forward.encapsulation,
+        };
+        let segment = &forward.segment;
+        let flow = hash(
+            segment.protocol,
+            segment.source.any(),
+            segment.destination.any(),
+        );
+        let inner = Inner::read(packet.as_slice()).expect("sound");
+        let headers = tunnel.headers(inner, flow, 1);
+        if !headers.is_some_and(|headers| packet.prepend(headers.as_slice())) {
+            outcome.drop = Some(DropReason::TooBig);
+            return;
+        }
+    }
+    outcome.out.push((side, packet.as_slice().to_vec()));
+}
+
+fn may_be_cut(packet: &SlicePacket<'_>) -> bool {
+    ipv4::Header::ref_from_prefix(packet.as_slice()).is_ok_and(|(header, _)| {
+        header.version_ihl >> 4 == 4 && header.fragment.get() & ipv4::DONT_FRAGMENT == 0
+    })
+}
+
+fn hash(protocol: Protocol, from: Endpoint<IpAddress>, to: Endpoint<IpAddress>) -> u32 {
+    match (from.address, to.address) {
+        (IpAddress::V4(a), IpAddress::V4(b)) => selection_hash(
+            protocol,
+            Endpoint::new(a, from.port),
+            Endpoint::new(b, to.port),
+        ),
+        (IpAddress::V6(a), IpAddress::V6(b)) => selection_hash(
+            protocol,
+            Endpoint::new(a, from.port),
+            Endpoint::new(b, to.port),
+        ),
+        _ => 0,
+    }
+}
