@@ -31,7 +31,7 @@ pub struct Inventory {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TargetKey {
     /// The service, as its key is displayed: `tcp 192.0.2.80:80`.
-    pub service: String,
+    pub service: Arc<str>,
     /// The server's address and port, the port being the service's if it has none
     /// of its own.
     pub destination: SocketAddr,
@@ -49,6 +49,8 @@ pub struct Standing {
     /// When the first report came after the destination became known or after its
     /// reports had been silent.
     pub reporting_since: Option<Timestamp>,
+    /// Why the source cannot be had at present: refused, timed out, not encrypted.
+    pub source_error: Option<String>,
     /// Reports accepted.
     pub accepted: u64,
     /// Reports ignored, by reason.
