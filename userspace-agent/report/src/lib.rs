@@ -9,12 +9,20 @@
 //! master computes weights from.
 
 mod bounds;
+mod guard;
+pub mod haproxy;
 mod inventory;
+pub mod keys;
 mod load_report;
+pub mod orca;
+pub mod orca_text;
 mod reading;
 mod timestamp;
+pub mod tls;
+pub mod wire;
 
 pub use bounds::Absurd;
+pub use guard::{Guard, Limits};
 pub use inventory::{Health, Ignored, Inventory, Passive, Reason, SourceKind, Standing, TargetKey};
 pub use load_report::{Intent, LoadReport, Pressure};
 pub use reading::{Application, Host, Port, Reading};
