@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Body;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{HeaderValue, HOST};
 use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
@@ -191,6 +192,10 @@ impl HttpClient {
         let max_body = self.max_body;
         let response = self.sender().await?.send_request(request).await?;
         let (head, body) = response.into_parts();
+        let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if told > max_body {
+            return Err(Error::Large(max_body));
+        }
         let body = Limited::new(body, max_body)
             .collect()
             .await
