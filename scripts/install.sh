@@ -9,7 +9,7 @@
 cd "$TOP"
 
 what=$1 prefix=$2 root=${DESTDIR:-}
-tools=(yardctl)
+tools=(yardctl yard-agent)
 # Shell and the file that its completions of yardctl are looked for in.
 completions=(
 	bash:share/bash-completion/completions/yardctl
