@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Body;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{HeaderValue, HOST};
-use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -177,6 +177,38 @@ impl HttpClient {
         answer
     }
 
+    /// Makes a request and looks at the head of the answer alone; whatever follows is
+    /// not read, and the connection is closed.
+    pub async fn head_of(
+        &mut self,
+        method: Method,
+        path: &str,
+    ) -> Result<(StatusCode, HeaderMap), Error> {
+        let limit = self.limit;
+        let exchange = self.send(method, path, HeaderMap::new(), Bytes::new());
+        let answer = timeout(limit, exchange)
+            .await
+            .unwrap_or(Err(Error::Timeout(limit)));
+        self.open = None;
+        let (head, _) = answer?.into_parts();
+        Ok((head.status, head.headers))
+    }
+
+    async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, Error> {
+        let mut request = Request::new(Full::new(body));
+        *request.uri_mut() = path.parse().map_err(|_| Error::Url(path.to_string()))?;
+        *request.method_mut() = method;
+        *request.headers_mut() = headers;
+        request.headers_mut().insert(HOST, self.host.clone());
+        Ok(self.sender().await?.send_request(request).await?)
+    }
+
     async fn exchange(
         &mut self,
         method: Method,
@@ -184,13 +216,8 @@ impl HttpClient {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, Error> {
-        let mut request = Request::new(Full::new(body));
-        *request.uri_mut() = path.parse().map_err(|_| Error::Url(path.to_string()))?;
-        *request.method_mut() = method;
-        *request.headers_mut() = headers;
-        request.headers_mut().insert(HOST, self.host.clone());
         let max_body = self.max_body;
-        let response = self.sender().await?.send_request(request).await?;
+        let response = self.send(method, path, headers, body).await?;
         let (head, body) = response.into_parts();
         let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if told > max_body {
