@@ -49,6 +49,7 @@ column() {
 }
 
 column_is() {
+	# shellcheck disable=SC2053 # it is a pattern
 	[[ $(column "$1") == $2 ]]
 }
 
