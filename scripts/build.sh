@@ -34,7 +34,11 @@ debug)
 	;;
 userspace)
 	[ -f userspace-agent/Cargo.toml ] || die "there is no userspace-agent/Cargo.toml"
-	cargo build --release --locked --manifest-path userspace-agent/Cargo.toml "$@"
+	cargo build --release --locked --manifest-path userspace-agent/Cargo.toml \
+		--workspace --exclude yard-agent "$@"
+	# It goes to servers of any kind: nothing of theirs is needed to run it.
+	cargo rustc --release --locked --manifest-path userspace-agent/Cargo.toml \
+		-p yard-agent --bin yard-agent "$@" -- -C target-feature=+crt-static
 	;;
 *) die "usage: build.sh module|debug|userspace|clippy|clean|kdir" ;;
 esac

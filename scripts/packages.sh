@@ -16,13 +16,15 @@ BUILD_PACKAGES=(
 	# user space, linters, spec tools
 	git ca-certificates pkg-config shellcheck yamllint mandoc python3-yaml python3-jsonschema
 	python3-scapy iproute2
+	# what the agent's tests talk to
+	haproxy nginx-light
 	# the virtual machine
 	qemu-system-x86 busybox-static e2fsprogs
 )
 
 GUEST_PACKAGES=(
 	bash coreutils util-linux mount kmod procps mawk grep sed findutils diffutils
-	iproute2 iputils-ping iputils-arping ethtool tcpdump iperf3 curl wrk nginx-light
+	iproute2 iputils-ping iputils-arping ethtool tcpdump iperf3 curl wrk nginx-light haproxy
 	nftables ipvsadm bpftool jq socat netcat-openbsd
 	python3 python3-scapy python3-yaml python3-jsonschema
 )

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! yard-agents that are asked.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use switchyard_report::wire::{BadReading, MAX_REPORT, PATH};
+use switchyard_report::{Reading, Reason, Timestamp};
+use switchyard_transport::HttpClient;
+
+use super::{Failure, Link};
+use crate::event::Event;
+
+pub(super) async fn fetch(mut link: Link) -> Infallible {
+    let source = Arc::clone(&link.source);
+    let client = link.tls(&[b"http/1.1"]).and_then(|tls| {
+        HttpClient::new(&source.address, tls, source.timeout, MAX_REPORT)
+            .map_err(|error| error.to_string())
+    });
+    let mut client = match client {
+        Ok(client) => client,
+        Err(error) => return link.give_up(error).await,
+    };
+    let mut ticks = link.ticks();
+    let mut misses = 0;
+    loop {
+        ticks.tick().await;
+        let result = once(&mut link, &mut client).await;
+        link.tell(result, &mut misses).await;
+    }
+}
+
+async fn once(link: &mut Link, client: &mut HttpClient) -> Result<(), Failure> {
+    let answer = client.get(PATH).await?;
+    if !answer.status.is_success() {
+        return Err(Failure::Trouble(format!("it answers {}", answer.status)));
+    }
+    link.guard
+        .pace(link.context.clock.now())
+        .map_err(|reason| Failure::Ignored(reason, "more often than is allowed".into()))?;
+    let reading = read(&answer.body)?;
+    link.guard
+        .admit(&reading, Timestamp::now())
+        .map_err(|reason| Failure::Ignored(reason, described(&reading)))?;
+    let event = Event::Reading(Arc::clone(&link.source), Box::new(reading));
+    link.send(event).await;
+    Ok(())
+}
+
+/// Reads a body, or says why it does not count.
+fn read(body: &[u8]) -> Result<Reading, Failure> {
+    Reading::from_body(body).map_err(|error| {
+        let reason = reason(&error);
+        Failure::Ignored(reason, error.to_string())
+    })
+}
+
+/// Why a body does not count.
+pub const fn reason(error: &BadReading) -> Reason {
+    match error {
+        BadReading::Oversized => Reason::Oversized,
+        BadReading::Malformed(_) => Reason::Malformed,
+        BadReading::Absurd(_) => Reason::Absurd,
+    }
+}
+
+/// What tells a reading from others.
+pub fn described(reading: &Reading) -> String {
+    let apart = Timestamp::now().since(reading.taken_at);
+    format!(
+        "number {} of instance {:016x}, {apart:?} old by our clock",
+        reading.sequence, reading.instance
+    )
+}
