@@ -2,6 +2,11 @@
 
 //! The configuration as the filter consults it.
 
+use ::core::sync::atomic::{
+    AtomicU32,
+    Ordering::Relaxed, //
+};
+
 use super::{
     destination::{
         Destination,
@@ -105,6 +110,14 @@ impl filter::Service for Service {
         let index = self
             .selection
             .select(&self.destinations, hash, &self.account.turn)?;
+        self.destinations
+            .get(usize::from(index))
+            .map(|found| &**found)
+    }
+
+    fn peek(&self, hash: u32) -> Option<&Destination> {
+        let turn = AtomicU32::new(self.account.turn.load(Relaxed));
+        let index = self.selection.select(&self.destinations, hash, &turn)?;
         self.destinations
             .get(usize::from(index))
             .map(|found| &**found)

@@ -48,7 +48,7 @@ where
     {
         let options = service.options();
         if options.affinity == 0 {
-            return service.select(hash);
+            return self.select(service, hash);
         }
         let length = match A::FAMILY {
             Family::V4 => options.affinity_prefix.0,
@@ -88,7 +88,7 @@ where
             }
             self.connections().remove(found.handle);
         }
-        let chosen = service.select(hash)?;
+        let chosen = self.select(service, hash)?;
         let template = Connection {
             destination_id: chosen.id(),
             ..template

@@ -88,6 +88,9 @@ pub trait Service {
     /// does; `None` if none can take one (by weight, state and limits).
     fn select(&self, hash: u32) -> Option<&Self::Destination>;
 
+    /// What [`Self::select`] would choose, without anybody's turn being taken.
+    fn peek(&self, hash: u32) -> Option<&Self::Destination>;
+
     /// Chooses by the hash alone, alike on every call as long as the destinations are the same,
     /// whatever the scheduler: for packets of which nothing is remembered.
     fn select_stateless(&self, hash: u32) -> Option<&Self::Destination>;
@@ -177,6 +180,8 @@ pub struct Context<'a, C, T4, T6> {
     /// How many connections may be half open. Beyond it, new ones are chosen without being
     /// remembered until their destination has answered more than SYN.
     pub half_open_limit: u32,
+    /// Nothing is to be done, just found out.
+    pub dry: bool,
     /// Whether that limit is exceeded, or was a little while ago: segments of connections that
     /// nobody remembers may then be of clients that were chosen for so.
     pub stateless: bool,

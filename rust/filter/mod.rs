@@ -13,6 +13,7 @@
 mod affinity;
 pub mod context;
 pub mod decide;
+pub mod dry;
 pub mod fragment;
 mod icmp;
 mod ipv4;

@@ -98,7 +98,7 @@ where
         let options = service.options();
         if options.one_packet && segment.protocol == Protocol::Udp {
             let hash = hash_of_packet(service, segment);
-            return match service.select(hash) {
+            return match self.select(service, hash) {
                 Some(destination) => self.unremembered(segment, service, destination),
                 None => self.without_destination(packet, segment, service),
             };
@@ -108,6 +108,15 @@ where
             return self.stateless(packet, segment, service);
         }
         self.open(packet, segment, service)
+    }
+
+    /// Lets the scheduler choose.
+    pub(super) fn select(&self, service: &'a C::Service, hash: u32) -> Option<&'a C::Destination> {
+        if self.dry {
+            service.peek(hash)
+        } else {
+            service.select(hash)
+        }
     }
 
     /// Takes a connection out and tells the accounts of it.
@@ -137,7 +146,7 @@ where
             let chosen = if attempt == 0 {
                 self.choose(segment, service, hash)
             } else {
-                service.select(hash)
+                self.select(service, hash)
             };
             let Some(destination) = chosen else {
                 break;

@@ -77,6 +77,7 @@ impl Switch {
             fragments: &self.waiting,
             now,
             half_open_limit,
+            dry: false,
             stateless: self.is_stateless(half_open, half_open_limit, now),
         };
         match decide::<A, _, _, _, _>(&context, &mut packet) {

@@ -135,6 +135,14 @@ impl Service for Virtual {
         self.timeout
     }
 
+    fn peek(&self, hash: u32) -> Option<&Server> {
+        let turn = self.turn.get();
+        let index = self
+            .scheduler
+            .select(&self.table, &Idle, Arrival { hash, turn })?;
+        self.destinations.get(usize::from(index))
+    }
+
     fn select(&self, hash: u32) -> Option<&Server> {
         let turn = self.turn.get();
         self.turn.set(turn.wrapping_add(1));
@@ -276,6 +284,7 @@ pub fn context<'a>(
         fragments: &(),
         now,
         half_open_limit: u32::MAX,
+        dry: false,
         stateless: false,
     }
 }
