@@ -9,7 +9,6 @@ use kernel::{
 
 use super::keeper::Keeper;
 use crate::{
-    core::connection_table::Fate,
     net::{
         clock::coarse_milliseconds,
         kthread::{
@@ -18,6 +17,7 @@ use crate::{
         }, //
     },
     switch::{
+        Expired,
         Switch,
         Upkeep, //
     }, //
@@ -51,6 +51,8 @@ impl Run for Collector {
         let mut v4 = Keeper::new(connections, connections.v4_family());
         let mut v6 = Keeper::new(connections, connections.v6_family());
         let mut upkeep = Upkeep::new();
+        let mut expired4 = Expired::new();
+        let mut expired6 = Expired::new();
         let mut last = coarse_milliseconds().wrapping_sub(ROUND);
         while !current.should_stop() {
             v4.add_slots();
@@ -65,14 +67,16 @@ impl Run for Collector {
             let now = coarse_milliseconds();
             if now.wrapping_sub(last) >= ROUND {
                 last = now;
-                v4.expire(current, &|idle, bh| {
-                    self.switch.forget(idle, bh);
-                    Fate::Remove
+                expired4.prepare();
+                v4.expire(current, &mut |idle, bh| {
+                    expired4.settle(&self.switch, idle, bh)
                 });
-                v6.expire(current, &|idle, bh| {
-                    self.switch.forget(idle, bh);
-                    Fate::Remove
+                expired4.tell(&self.switch);
+                expired6.prepare();
+                v6.expire(current, &mut |idle, bh| {
+                    expired6.settle(&self.switch, idle, bh)
                 });
+                expired6.tell(&self.switch);
                 upkeep.run(&self.switch);
             }
             let wants_slots = || v4.wants_slots() || v6.wants_slots();

@@ -174,7 +174,7 @@ impl<'a, A: Held> Keeper<'a, A> {
     pub(super) fn expire(
         &mut self,
         current: &Current,
-        told: &dyn Fn(&Connection<A>, &BottomHalf) -> Fate,
+        told: &mut dyn FnMut(&Connection<A>, &BottomHalf) -> Fate,
     ) {
         let timeouts = self.connections.timeouts();
         let end = self.family.end();

@@ -46,6 +46,7 @@ pub mod method;
 pub mod network;
 pub mod packet;
 pub mod prefix;
+pub mod probe;
 pub mod protocol;
 pub mod rate;
 pub mod rate_limit;

@@ -3,10 +3,10 @@
 //! Headers that are put before a packet.
 
 use super::ipv6;
-use super::udp;
+use super::tcp;
 
-/// The longest of them: an IPv6 header and 8 bytes of UDP or ICMPv6.
-const LONGEST: usize = ipv6::HEADER_LENGTH + udp::HEADER_LENGTH;
+/// The longest of them: an IPv6 header and a TCP header.
+const LONGEST: usize = ipv6::HEADER_LENGTH + tcp::HEADER_LENGTH;
 
 /// A few headers in the order in which they are sent, to be put before a packet.
 #[derive(Clone, Copy, Debug)]

@@ -69,6 +69,31 @@ impl SkBuff {
         NonNull::new(unsafe { sys::skb_share_check(skb, sys::YARD_GFP_ATOMIC) }).map(Self)
     }
 
+    /// A new packet of these bytes, an IP packet with all its checksums, as if `device` had
+    /// received it. `None` without memory. Any context.
+    pub(crate) fn with_bytes(bytes: &[u8], family: Family, device: &NetDevice) -> Option<Self> {
+        const ROOM: u32 = 128;
+        let len = u32::try_from(bytes.len()).ok()?;
+        let node = -1;
+        // SAFETY: No requirements; what comes back is null or ours, with as much room as asked for.
+        let mut skb = unsafe {
+            let raw = sys::__alloc_skb(ROOM.checked_add(len)?, sys::YARD_GFP_ATOMIC, 0, node);
+            let skb = Self(NonNull::new(raw)?);
+            sys::skb_reserve(raw, ROOM as c_int);
+            let to = sys::skb_put(raw, len).cast::<u8>();
+            ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
+            sys::skb_reset_network_header(raw);
+            sys::skb_reset_mac_header(raw);
+            skb
+        };
+        skb.set_device_ptr(device.as_ptr());
+        skb.set_protocol(match family {
+            Family::V4 => sys::ETH_P_IP as u16,
+            Family::V6 => sys::ETH_P_IPV6 as u16,
+        });
+        Some(skb)
+    }
+
     /// Gives the C buffer away.
     pub(crate) fn into_raw(self) -> *mut sys::sk_buff {
         ManuallyDrop::new(self).0.as_ptr()

@@ -3,6 +3,7 @@
 //! A switch: everything that one network namespace has of us.
 
 mod explain;
+mod expiry;
 mod forward;
 mod fragments;
 mod local;
@@ -13,6 +14,7 @@ mod report;
 mod upkeep;
 mod view;
 
+pub(crate) use self::expiry::Expired;
 pub(crate) use self::explain::{
     Explanation,
     Fate, //
