@@ -18,7 +18,6 @@ use crate::{
         connection_state::ConnectionState,
         connection_table::Fate,
         method::Method,
-        packet::Packet as _,
         probe::Probe,
         tuple::{
             Direction,
