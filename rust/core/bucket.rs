@@ -14,12 +14,10 @@ use super::atomic::{
     AtomicU64,
     Ordering, //
 };
-
-/// References in one bucket.
-pub const ENTRIES: usize = 7;
-
-/// How many buckets past its home a connection may lie.
-pub const REACH: usize = 15;
+pub use super::shape::{
+    ENTRIES,
+    REACH, //
+};
 
 /// The lock's bit in the head word.
 const LOCK: u64 = 1;
@@ -31,8 +29,6 @@ pub struct Bucket {
     head: AtomicU64,
     entries: [AtomicU64; ENTRIES],
 }
-
-const _: () = assert!(::core::mem::size_of::<Bucket>() == 64);
 
 /// The tag of a hash; the lower half chooses the bucket.
 #[inline(always)]

@@ -7,6 +7,7 @@
 //! [`super::tuple`]). All memory is another's ([`Memory`]): a new connection takes a free slot
 //! and never waits for memory. [`super::resize`] replaces the buckets while all this goes on.
 
+use ::core::cell::Cell;
 use ::core::marker::PhantomData;
 use ::core::ops::Range;
 
@@ -261,18 +262,15 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
 
     /// Takes a free slot.
     fn pop(&self) -> Option<u32> {
-        for (group, first) in self
-            .memory
-            .groups()
-            .iter()
-            .zip((0_u32..).step_by(GROUP as usize))
-        {
+        let mut first = 0_u32;
+        for group in self.memory.groups() {
             let popped = group.pop(|number| self.memory.chunk(first.wrapping_add(number)));
             if let Some((number, place)) = popped {
                 self.memory.books().sub_free(1);
                 let chunk = first.wrapping_add(number);
                 return Some(chunk.wrapping_mul(M::CHUNK).wrapping_add(place));
             }
+            first = first.wrapping_add(GROUP);
         }
         None
     }
@@ -289,13 +287,10 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
     /// All there is to know of the connection with this key.
     fn find_key(&self, key: Key<A>) -> Option<Found<A>> {
         let hash = key.hash(self.memory.books().seed());
-        Home::new(self.memory.current(), hash).find(|index| self.read_if(index, key))
-    }
-
-    /// The connection of a slot if it has this key.
-    fn read_if(&self, index: u32, key: Key<A>) -> Option<Found<A>> {
-        let (handle, connection) = self.memory.slot(index)?.read_if(index, key)?;
-        Some(Found { handle, connection })
+        Home::new(self.memory.current(), hash).find(|index| {
+            let (handle, connection) = self.memory.slot(index)?.read_if(index, key)?;
+            Some(Found { handle, connection })
+        })
     }
 
     /// Fills a slot and refers to it; `None` if there is no room near its bucket.
@@ -310,11 +305,23 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
         let hash = key.hash(self.memory.books().seed());
         // Who else could insert the same client waits for these locks.
         let homes = Homes::lock(self.memory.layout(), hash)?;
-        let find = |key| homes.find(|index| self.read_if(index, key));
-        if let Some(found) = find(key) {
+        let reply = Key::of_reply(connection);
+        let clash = Cell::new(None);
+        let exists = homes.find(|index| {
+            let slot = self.memory.slot(index)?;
+            let found = |(handle, connection)| Found { handle, connection };
+            if let Some(same) = slot.read_if(index, key) {
+                return Some(found(same));
+            }
+            if let Some(same) = reply.and_then(|reply| slot.read_if(index, reply)) {
+                clash.set(Some(found(same)));
+            }
+            None
+        });
+        if let Some(found) = exists {
             return Some(Insertion::Exists(found));
         }
-        if let Some(found) = Key::of_reply(connection).and_then(find) {
+        if let Some(found) = clash.into_inner() {
             return Some(Insertion::Clash(found));
         }
         // Counted first: the other end may be answered, and seen by another CPU, at once.

@@ -10,13 +10,11 @@ use super::atomic::{
     AtomicU64,
     Ordering, //
 };
+pub use super::shape::GROUP;
 use super::slot::{
     Slot,
     Stored, //
 };
-
-/// Chunks in a group.
-pub const GROUP: u32 = 64;
 
 /// The stack of one chunk's free slots.
 ///

@@ -56,6 +56,7 @@ pub mod scheduler;
 pub mod sctp;
 pub mod sctp_state;
 pub mod service_key;
+pub mod shape;
 pub mod slot;
 pub mod slot_v4;
 pub mod slot_v6;
