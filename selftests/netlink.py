@@ -33,6 +33,9 @@ MODULE = os.environ.get("SWITCHYARD_MODULE", str(HERE / "switchyard.ko"))
 KEY = {"protocol": 6, "address": "10.0.0.1", "port": 80}
 RANGE = {"protocol": 132, "address": "2001:db8::", "port": 8000, "prefix-length": 64, "last-port": 8999}
 SPAN = {"protocol": 17, "address": "10.0.0.0", "prefix-length": 28, "port": 100, "last-port": 199}
+# TCP from 198.51.100.7:1234 to 10.0.0.1:80, SYN.
+SYN = ("450000280000000040060000c63364070a00000104d20050"
+       "00000001000000005002fa0000000000")
 OTHER = {"protocol": 17, "address": "10.0.0.9", "port": 53}
 DEVICE = "claim0"
 
@@ -268,6 +271,27 @@ def the_switch_is_set(yard):
     ksft_eq(len(glance["drop"]), len(ynl.consts["drop-reason"].entries))
 
 
+def what_would_become(yard):
+    """A packet is explained, and nothing has become of it."""
+    yard.flush()
+    explained = yard.ynl.do("explain", {"packet": SYN})
+    ksft_eq(explained["verdict"], "pass", "no service has the address")
+    with_service(yard)
+    before = yard.state()
+    explained = yard.ynl.do("explain", {"packet": SYN})
+    ksft_eq((explained["service"], explained["destination"]["address"], explained["forwarding"]),
+            (KEY, "10.1.0.1", "nat"))
+    ksft_true(explained["step"], "it says why")
+    ksft_true("connection-state" not in explained, "there is no connection yet")
+    # The same with ACK alone, which belongs to nothing.
+    explained = yard.ynl.do("explain", {"packet": SYN[:66] + "10" + SYN[68:]})
+    ksft_eq(explained["verdict"], "reset")
+    explained = yard.ynl.do("explain", {"packet": "00" * 20})
+    ksft_in(explained["verdict"], ("pass", "drop"))
+    ksft_eq(yard.state(), before, "something was changed")
+    ksft_eq(yard.ynl.dump("connection-get", {}), [])
+
+
 def listen(group):
     """A client that hears what a multicast group is told."""
     ynl = YnlFamily(str(SPEC), schema="")
@@ -390,6 +414,7 @@ GOOD = [
     ("claim-del", False, {"ifname": DEVICE}, ("ifname",)),
     ("connection-get", True, FILTER, ("client-address",)),
     ("connection-del", False, FILTER, ("client-address",)),
+    ("explain", False, {"packet": SYN, "ifindex": 1}, ("packet",)),
     ("switch-set", False,
      {"connection-limit": 1000, "half-open-limit": 3, "timeout": [{"state": "udp", "milliseconds": 9}],
       "fragment-memory-limit": 1 << 20, "fragment-timeout": 100},
@@ -410,7 +435,11 @@ def walk(yard, space, attributes, path=()):
 def wrong_values(yard, spec):
     """(what is wrong, bytes) for an attribute of this kind."""
     kind, checks = spec["type"], spec.yaml.get("checks", {})
-    if kind == "binary":
+    if spec.name == "packet":
+        yield "empty", b""
+        yield "too short", bytes(19)
+        yield "too long", bytes(checks["max-len"] + 1)
+    elif kind == "binary":
         yield "empty", b""
         yield "too short", bytes([10, 0, 0])
         yield "too long by one", bytes([10, 0, 0, 1, 0])
@@ -460,6 +489,8 @@ def wrong_values(yard, spec):
             yield "above the largest", word(checks["max"] + 1)
         if "min" in checks:
             yield "below the least", word(checks["min"] - 1)
+        if spec.name == "ifindex":
+            yield "of no device", nl.u32(99999)
         if spec.name == "queue":
             yield "not there", nl.u32(4096)
         if spec.name == "cpu":
@@ -830,7 +861,7 @@ def main():
             with NetNSEnter(space.name):
                 yard = Yard()
                 ksft_run([every_operation, services_of_every_kind, destinations_of_every_kind,
-                          the_switch_is_set, events, policy_of_the_specification, wrong,
+                          the_switch_is_set, what_would_become, events, policy_of_the_specification, wrong,
                           no_attributes_where_none_belong, conflicts, cut_messages, large_batch,
                           concurrent_changes, dumps_during_changes], args=(yard,))
                 yard.ynl.close()

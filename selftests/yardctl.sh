@@ -129,6 +129,20 @@ gives "and changes nothing" .connection_limit 2000000 show
 ends "they are set back" 0 "" set --connection-limit 1048576 --half-open-limit 262144 \
 	--timeout established=15m --timeout udp=5m --fragment-memory 4M --fragment-timeout 10s
 
+# Explanations.
+ends "a destination for it" 0 "" dest add tcp 10.0.0.1:80 10.1.0.2:8080
+gives "a packet is explained" '[.service.port, .destination.address, .destination.port, .forwarding]' \
+	'[80,"10.1.0.2",8080,"nat"]' explain tcp 198.51.100.7:1234 10.0.0.1:80
+ends "in words" 0 "10.1.0.2:8080" explain tcp 198.51.100.7:1234 10.0.0.1:80
+gives "what belongs to nothing is reset" .verdict '"reset"' explain tcp 198.51.100.7:1234 10.0.0.1:80 --ack
+gives "what is no service's is passed" .verdict '"pass"' explain udp 198.51.100.7:1234 10.0.0.9:53
+gives "a packet in digits, too" .verdict '"pass"' explain --hex \
+	"4500001c00000000401100000a0000090a00000804d2003500080000"
+ends "nobody is opened a connection for" 0 "" dest del tcp 10.0.0.1:80 10.1.0.2:8080
+gives "indeed" length 0 connections
+ends "without a destination it is refused" 0 "reset" explain tcp 198.51.100.7:1234 10.0.0.1:80
+ends "a device that is not there" 1 "no device" explain tcp 198.51.100.7:1 10.0.0.1:80 --dev absent0
+
 # Refusals have the module's words.
 ends "what is there already is refused" 1 "already" service add tcp 10.0.0.1:80
 ends "what is not there is refused" 1 "no such service" service del tcp 10.0.0.1:81
