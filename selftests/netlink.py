@@ -34,7 +34,7 @@ KEY = {"protocol": 6, "address": "10.0.0.1", "port": 80}
 RANGE = {"protocol": 132, "address": "2001:db8::", "port": 8000, "prefix-length": 64, "last-port": 8999}
 SPAN = {"protocol": 17, "address": "10.0.0.0", "prefix-length": 28, "port": 100, "last-port": 199}
 # TCP from 198.51.100.7:1234 to 10.0.0.1:80, SYN.
-SYN = ("450000280000000040060000c63364070a00000104d20050"
+SYN = ("450000280000000040064695c63364070a00000104d20050"
        "00000001000000005002fa0000000000")
 OTHER = {"protocol": 17, "address": "10.0.0.9", "port": 53}
 DEVICE = "claim0"

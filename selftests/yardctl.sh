@@ -137,7 +137,7 @@ ends "in words" 0 "10.1.0.2:8080" explain tcp 198.51.100.7:1234 10.0.0.1:80
 gives "what belongs to nothing is reset" .verdict '"reset"' explain tcp 198.51.100.7:1234 10.0.0.1:80 --ack
 gives "what is no service's is passed" .verdict '"pass"' explain udp 198.51.100.7:1234 10.0.0.9:53
 gives "a packet in digits, too" .verdict '"pass"' explain --hex \
-	"4500001c00000000401100000a0000090a00000804d2003500080000"
+	"4500001c00000000401166c10a0000090a00000804d2003500080000"
 ends "nobody is opened a connection for" 0 "" dest del tcp 10.0.0.1:80 10.1.0.2:8080
 gives "indeed" length 0 connections
 ends "without a destination it is refused" 0 "reset" explain tcp 198.51.100.7:1234 10.0.0.1:80
