@@ -56,6 +56,29 @@ equal "yardctl sees the same" \
 	"$(yardctl --json destination list | jq -c '.[] | [.address, .port, .weight, .forwarding]')" \
 	'["10.2.0.2",80,3,"nat"]'
 
+# What services and destinations can be, beyond that.
+wide='"protocol": 132, "address": "2001:db8::", "prefix-length": 64, "port": 8000, "last-port": 8999'
+expect "a wide service is added" ask --do service-add --json "{$wide, \"scheduler\": \"wlc\",
+	\"fallback\": \"local\", \"affinity\": 300, \"affinity-prefix6\": 56}"
+expect "it is asked for" ask --do service-get --json "{$wide}"
+expect "and is what was given" answers \
+	'[.address, ."prefix-length", .port, ."last-port", .scheduler, .fallback, .affinity, ."affinity-prefix6"]' \
+	'["2001:db8::",64,8000,8999,"wlc","local",300,56]'
+expect "a tunnel is added" ask --do destination-add --json "{\"service\": {$wide},
+	\"address\": \"10.2.0.9\", \"forwarding\": \"tunnel\", \"encapsulation\": \"gue\",
+	\"state\": \"draining\", \"upper-limit\": 9}"
+expect "the destinations of the service are listed" ask --dump destination-get --json "{\"service\": {$wide}}"
+expect "there is the one" answers 'map([.address, .forwarding, .encapsulation, ."encapsulation-port", .state])' \
+	'[["10.2.0.9","tunnel","gue",6080,"draining"]]'
+expect "it is removed with the service" ask --do service-del --json "{$wide}"
+expect "limits are set" ask --do switch-set --json '{"half-open-limit": 77,
+	"timeout": [{"state": "fin-wait", "milliseconds": 5000}]}'
+expect "and told" ask --do switch-get
+expect "as they are" answers '[."half-open-limit", (.timeout[] | select(.state == "fin-wait") | .milliseconds)]' \
+	'[77,5000]'
+expect "all connections are ended" ask --do connection-del --json '{"all": true}'
+expect "of which there were none" answers .count 0
+
 refuse "a second service of the same key is refused" ask --do service-add --json "{$key}"
 expect "with the error" grep -q '^Netlink error: .*File exists' "$work/answer"
 refuse "a batch with a bad change is refused" ask --do apply --json "{\"change\": [
@@ -65,8 +88,11 @@ expect "the services are listed" ask --dump service-get
 expect "and none of it was done" answers 'map([.protocol, .port, .scheduler])' '[[6,80,"rr"]]'
 
 # The service tells again, as it counts its destinations.
-expect "what happened is heard" wait_for 10000 grep -q 'destination-ntf' "$work/heard"
-equal "it was these three" \
-	"$(jq -rs '[.. | objects | select(has("name")) | .name] | join(" ")' "$work/heard")" \
-	"service-ntf service-ntf destination-ntf"
+# By and by, as the destination drains.
+expect "what happened is heard" wait_for 10000 grep -q 'switch-ntf' "$work/heard"
+heard=$(jq -rs '[.. | objects | select(has("name")) | .name] | join(" ")' "$work/heard")
+equal "it began with these three" "${heard:0:41}" "service-ntf service-ntf destination-ntf s"
+for name in destination-del-ntf service-del-ntf switch-ntf; do
+	expect "$name was heard" eval '[[ " $heard " == *" $name "* ]]'
+done
 finish

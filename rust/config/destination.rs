@@ -14,12 +14,12 @@ use super::{
         spread,
         Key, //
     },
+};
+use crate::core::{
     load::{
         Limits,
         Load, //
     },
-};
-use crate::core::{
     method::{
         Encapsulation,
         Method, //
@@ -219,7 +219,7 @@ impl Destination {
             removed: false,
             deadline: deadline(&settings, now),
             counters: Counters::new()?,
-            load: Load::new()?,
+            load: Arc::new(Load::default(), GFP_KERNEL)?,
         };
         Ok(Arc::new(destination, GFP_KERNEL)?)
     }

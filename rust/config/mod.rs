@@ -12,7 +12,6 @@ mod fault;
 mod filter;
 mod index;
 mod listeners;
-mod load;
 mod places;
 mod selection;
 mod service;

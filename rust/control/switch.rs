@@ -91,6 +91,7 @@ fn put_more(message: &mut Message<'_>, found: &Switch) -> Result {
     message.put_uint(attribute::CONNECTIONS_IPV4, counts.v4)?;
     message.put_uint(attribute::CONNECTIONS_IPV6, counts.v6)?;
     message.put_uint(attribute::TABLE_BYTES, counts.bytes)?;
+    message.put_uint(attribute::FRAGMENT_MEMORY, found.fragment_bytes())?;
     let (traffic, rates, drops) = found.totals();
     stats::put(message, attribute::STATS, &traffic, &rates)?;
     stats::put_drops(message, attribute::DROP, &drops, true)

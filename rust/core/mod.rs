@@ -41,6 +41,7 @@ pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;
 pub mod known;
+pub mod load;
 pub mod memory;
 pub mod method;
 pub mod network;

@@ -57,6 +57,12 @@ impl Switch {
         }
     }
 
+    /// Bytes of fragments that wait for the rest of their packets.
+    pub(crate) fn fragment_bytes(&self) -> u64 {
+        let bh = BottomHalf::disable();
+        self.waiting.bytes(&bh)
+    }
+
     /// Has the connections follow what was set in [`Self::tuning`].
     pub(crate) fn retune(&self) {
         // A limit that there cannot be was refused.

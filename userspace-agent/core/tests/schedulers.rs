@@ -607,3 +607,42 @@ proptest! {
         }
     }
 }
+
+/// What choosing by the hash alone costs: the small table against rendezvous hashing, which
+/// needs none (D. G. Thaler, C. V. Ravishankar, IEEE/ACM ToN 6(1), 1998).
+/// `cargo test --release -p switchyard-core --test schedulers -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_the_stateless_choice() {
+    use std::hint::black_box;
+    use std::time::Instant;
+    use switchyard_core::core::scheduler::maglev::entry;
+    use switchyard_core::core::tuple::identity_hash;
+
+    for count in [2, 10, 100, 1000] {
+        let mut candidates = candidates(&vec![1; count]);
+        let mut table = vec![0; SMALL_LENGTH as usize];
+        let begin = Instant::now();
+        Scheduler::Maglev
+            .fill(&mut table, &mut candidates)
+            .expect("fill");
+        let filled = begin.elapsed();
+        let rounds = 1_000_000_u32;
+        let begin = Instant::now();
+        for hash in 0..rounds {
+            black_box(entry(&table, black_box(hash.wrapping_mul(0x9e37_79b9))));
+        }
+        let by_table = begin.elapsed() / rounds;
+        let rounds = rounds / count as u32;
+        let begin = Instant::now();
+        for hash in 0..rounds {
+            let hash = u64::from(black_box(hash));
+            let score = |candidate: &&Candidate| identity_hash(candidate.identity, 3) ^ hash;
+            black_box(candidates.iter().max_by_key(score));
+        }
+        let by_rendezvous = begin.elapsed() / rounds;
+        println!(
+            "{count:5} destinations: table {by_table:?} ({filled:?} to fill), rendezvous {by_rendezvous:?}"
+        );
+    }
+}

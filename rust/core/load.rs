@@ -8,20 +8,16 @@ use ::core::sync::atomic::{
     AtomicU64,
     Ordering::Relaxed, //
 };
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
 
-use crate::core::connection_state::ConnectionState;
+use super::connection_state::ConnectionState;
 
 /// Limits of connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// At so many connections no new ones come; 0 for no limit.
-    pub(crate) upper: u32,
+    pub upper: u32,
     /// Until there are fewer than this; 0 for three quarters of the upper limit.
-    pub(crate) lower: u32,
+    pub lower: u32,
 }
 
 impl Limits {
@@ -39,9 +35,9 @@ impl Limits {
 /// One for its life, whatever its settings become. Written by any CPU, but only where a connection
 /// begins, ends or changes its state: a packet of a known connection does not come here. On cache
 /// lines of its own.
+#[derive(Debug, Default)]
 #[repr(align(128))]
-#[derive(Default)]
-pub(crate) struct Load {
+pub struct Load {
     /// Connections that have begun and not ended.
     connections: AtomicU32,
     /// Those of them that are established, and UDP flows.
@@ -57,22 +53,13 @@ pub(crate) struct Load {
 /// Whether a connection in this state counts as active: as in IPVS, those that have become
 /// established and have not begun to end, and those of a protocol without states.
 #[inline]
-pub(crate) const fn is_active(state: ConnectionState) -> bool {
+pub const fn is_active(state: ConnectionState) -> bool {
     matches!(state, ConnectionState::Established | ConnectionState::Udp)
 }
 
 impl Load {
-    /// Nothing yet. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    pub(crate) fn new() -> Result<Arc<Self>> {
-        Ok(Arc::new(Self::default(), GFP_KERNEL)?)
-    }
-
     /// Counts a connection that begins in this state.
-    pub(crate) fn opened(&self, state: ConnectionState, limits: Limits) {
+    pub fn opened(&self, state: ConnectionState, limits: Limits) {
         let connections = self.connections.fetch_add(1, Relaxed).wrapping_add(1);
         if is_active(state) {
             self.active.fetch_add(1, Relaxed);
@@ -83,7 +70,7 @@ impl Load {
     }
 
     /// Counts the end of a connection that was in this state.
-    pub(crate) fn closed(&self, state: ConnectionState, limits: Limits) {
+    pub fn closed(&self, state: ConnectionState, limits: Limits) {
         let connections = self.connections.fetch_sub(1, Relaxed).wrapping_sub(1);
         if is_active(state) {
             self.active.fetch_sub(1, Relaxed);
@@ -97,7 +84,7 @@ impl Load {
     }
 
     /// Counts a step of a connection from one state to another.
-    pub(crate) fn changed(&self, from: ConnectionState, to: ConnectionState) {
+    pub fn changed(&self, from: ConnectionState, to: ConnectionState) {
         match (is_active(from), is_active(to)) {
             (false, true) => self.active.fetch_add(1, Relaxed),
             (true, false) => self.active.fetch_sub(1, Relaxed),
@@ -107,12 +94,12 @@ impl Load {
 
     /// Whether another connection may come.
     #[inline]
-    pub(crate) fn has_room(&self, limits: Limits) -> bool {
+    pub fn has_room(&self, limits: Limits) -> bool {
         limits.upper == 0 || !self.is_overloaded(limits)
     }
 
     /// Whether new connections are refused, between the limits as well if the upper one was met.
-    pub(crate) fn is_overloaded(&self, limits: Limits) -> bool {
+    pub fn is_overloaded(&self, limits: Limits) -> bool {
         if limits.upper == 0 {
             return false;
         }
@@ -125,36 +112,36 @@ impl Load {
 
     /// Connections that have begun and not ended.
     #[inline]
-    pub(crate) fn connections(&self) -> u32 {
+    pub fn connections(&self) -> u32 {
         self.connections.load(Relaxed)
     }
 
     /// Connections that are established, and UDP flows.
     #[inline]
-    pub(crate) fn active(&self) -> u32 {
+    pub fn active(&self) -> u32 {
         self.active.load(Relaxed).min(self.connections())
     }
 
     /// The other connections.
     #[inline]
-    pub(crate) fn inactive(&self) -> u32 {
+    pub fn inactive(&self) -> u32 {
         self.connections().saturating_sub(self.active.load(Relaxed))
     }
 
     /// Whether there is something to tell: there is no connection left, of a destination that
     /// takes no new ones (`is_leaving`), and that was not told yet.
-    pub(crate) fn has_drained(&self, is_leaving: bool) -> bool {
+    pub fn has_drained(&self, is_leaving: bool) -> bool {
         let drained = is_leaving && self.connections() == 0;
         drained != self.told_drained.swap(drained, Relaxed) && drained
     }
 
     /// Whether this deadline is still to be met. Any number may be that of a deadline.
-    pub(super) fn is_open(&self, deadline: u32) -> bool {
+    pub fn is_open(&self, deadline: u32) -> bool {
         self.deadline_met.load(Relaxed) != u64::from(deadline) | 1 << 32
     }
 
     /// Notes that a deadline was met.
-    pub(super) fn meet(&self, deadline: u32) {
+    pub fn meet(&self, deadline: u32) {
         self.deadline_met
             .store(u64::from(deadline) | 1 << 32, Relaxed);
     }
