@@ -285,6 +285,10 @@ pub struct Outcome {
     pub drop: Option<DropReason>,
     /// Whether the ordinary stack got it.
     pub pass: bool,
+    /// Whether it is held until its first fragment comes.
+    pub held: bool,
+    /// Whether something left that had been held.
+    pub released: bool,
 }
 
 /// A switch.
@@ -297,11 +301,17 @@ pub struct Switch {
 }
 
 impl Switch {
+    /// A switch for a few thousand connections.
     pub fn new(config: Config) -> Self {
+        Self::of_size(config, 1024, 8192)
+    }
+
+    /// A switch of so many buckets and connections in each family.
+    pub fn of_size(config: Config, buckets: usize, limit: u32) -> Self {
         Self {
             config,
-            connections4: table(1024, 8192),
-            connections6: table(1024, 8192),
+            connections4: table(buckets, limit),
+            connections6: table(buckets, limit),
             now: 1000,
             half_open_limit: u32::MAX,
         }
