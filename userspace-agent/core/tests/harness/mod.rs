@@ -5,19 +5,22 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub)] // each test uses its part
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 
 use switchyard_core::core::drop_reason::DropReason;
+use switchyard_core::core::fragment::Piece;
+use switchyard_core::core::fragment_table::{Entry, FragmentTable, Held, Key, Later};
 use switchyard_core::core::ipv4;
 use switchyard_core::core::method::{Encapsulation, Method};
 use switchyard_core::core::packet::{ChecksumState, Packet, SlicePacket};
 use switchyard_core::core::tunnel::{overhead, Inner, Tunnel};
 use switchyard_core::core::tuple::{
-    selection_hash, Address, Endpoint, IpAddress, Ipv4Address, Ipv6Address, Protocol,
+    selection_hash, Address, Endpoint, IpAddress, Ipv4Address, Ipv6Address, Protocol, Seed,
 };
 use switchyard_core::filter::{
-    decide, Context, Destination, Forward, Options, Report, Service, Services, Tables, Verdict,
-    Version,
+    decide, Context, Decision, Destination, Forward, Fragments, Options, Report, Service, Services,
+    Tables, Verdict, Version,
 };
 use zerocopy::FromBytes as _;
 
@@ -210,6 +213,15 @@ impl Services for Config {
         servers.find(|server| server.id == id)
     }
 
+    fn service_endpoint(&self, id: u32) -> Option<Endpoint<IpAddress>> {
+        self.0.iter().find(|service| service.id == id)?.endpoint()
+    }
+
+    fn is_tunnel_port(&self, port: u16) -> bool {
+        let mut servers = self.0.iter().flat_map(|service| &service.servers);
+        servers.any(|server| server.encapsulation == Encapsulation::Gue { port })
+    }
+
     fn behind(
         &self,
         protocol: Protocol,
@@ -291,8 +303,30 @@ pub struct Outcome {
     pub released: bool,
 }
 
+/// A fragment that waits, and the wire it came by.
+type Waiting = (Side, Vec<u8>, ChecksumState);
+
+/// Fragments, and the time.
+struct Parts {
+    table: RefCell<FragmentTable<Vec<Entry<Decision>>, Vec<Held<Waiting>>>>,
+    now: u32,
+}
+
+impl Fragments for Parts {
+    fn first(&self, key: Key, piece: &Piece, decision: Decision) {
+        self.table
+            .borrow_mut()
+            .first(key, piece, decision, self.now);
+    }
+
+    fn later(&self, key: Key, piece: &Piece) -> Later<Decision> {
+        self.table.borrow_mut().later(key, piece, self.now)
+    }
+}
+
 /// A switch.
 pub struct Switch {
+    parts: Parts,
     pub config: Config,
     pub connections4: Table<Ipv4Address>,
     pub connections6: Table<Ipv6Address>,
@@ -308,7 +342,14 @@ impl Switch {
 
     /// A switch of so many buckets and connections in each family.
     pub fn of_size(config: Config, buckets: usize, limit: u32) -> Self {
+        let entries = vec![Entry::new(); 64];
+        let places = (0..32).map(|_| Held::new()).collect();
+        let table_of_parts = FragmentTable::new(entries, places, 100_000, Seed([5, 6]));
         Self {
+            parts: Parts {
+                table: RefCell::new(table_of_parts.expect("sizes")),
+                now: 0,
+            },
             config,
             connections4: table(buckets, limit),
             connections6: table(buckets, limit),
@@ -335,6 +376,7 @@ impl Switch {
     where
         for<'a> Context<'a, Config, Table<Ipv4Address>, Table<Ipv6Address>>: Tables<A>,
     {
+        self.parts.now = self.now;
         let mut buffer = vec![0; ROOM];
         buffer.extend(bytes);
         let mut packet = SlicePacket::with_room(&mut buffer, ROOM, state);
@@ -342,11 +384,13 @@ impl Switch {
             services: &self.config,
             connections4: &self.connections4,
             connections6: &self.connections6,
+            fragments: &self.parts,
             now: self.now,
             half_open_limit: self.half_open_limit,
             stateless: self.half_open_limit == 0,
         };
         let mut outcome = Outcome::default();
+        let mut waiting_for = None;
         let unchanged = match decide::<A, _, _, _, _>(&context, &mut packet) {
             Verdict::Pass => {
                 outcome.pass = true;
@@ -374,11 +418,42 @@ impl Switch {
                 send(&mut outcome, from, &forward, &mut packet);
                 false
             }
+            Verdict::First(forward, key) => {
+                send(&mut outcome, from, &forward, &mut packet);
+                waiting_for = Some(key);
+                false
+            }
+            Verdict::Hold(key) => {
+                outcome.held = self.hold(key, (from, bytes.to_vec(), state));
+                if !outcome.held {
+                    outcome.drop = Some(DropReason::FragmentLimit);
+                }
+                true
+            }
         };
         if unchanged {
             assert_eq!(packet.as_slice(), bytes, "changed and {outcome:?}");
         }
+        while let Some((from, bytes, state)) = waiting_for.and_then(|key| self.release(key)) {
+            let mut one = self.receive(from, &bytes, state);
+            outcome.out.append(&mut one.out);
+            outcome.drop = outcome.drop.or(one.drop);
+            outcome.released = true;
+        }
         outcome
+    }
+
+    /// Holds a fragment; false if there is no room.
+    fn hold(&self, key: Key, held: Waiting) -> bool {
+        let mut table = self.parts.table.borrow_mut();
+        let bytes = held.1.len() as u32;
+        while table.overdue(bytes, self.now).is_some() {}
+        table.hold(key, held, bytes, self.now).is_ok()
+    }
+
+    /// One that was held for a first fragment.
+    fn release(&self, key: Key) -> Option<Waiting> {
+        self.parts.table.borrow_mut().release(key, self.now)
     }
 }
 
@@ -449,7 +524,8 @@ fn send<A: Version>(
         );
         let inner = Inner::read(packet.as_slice()).expect("sound");
         let headers = tunnel.headers(inner, flow, 1);
-        if !headers.is_some_and(|headers| packet.prepend(headers.as_slice())) {
+        if !headers.is_some_and(|headers| packet.prepend(headers.as_slice(), forward.next.family()))
+        {
             outcome.drop = Some(DropReason::TooBig);
             return;
         }
