@@ -38,8 +38,8 @@ play() {
 		neighbour near9 "10.2.1.$host" "2001:db8:2::$host" "02:$host"
 	done
 	expect "the module loads" load
-	expect "both wires are claimed" eval \
-		'yardctl claim "$B" --cpus 1 --idle-timeout 2s && yardctl claim near9 --cpus 1 --idle-timeout 2s'
+	expect "the client's wire is claimed" yardctl claim "$B" --cpus 1 --idle-timeout 2s
+	expect "the server's wire is claimed" yardctl claim near9 --cpus 1 --idle-timeout 2s
 	cat "/sys/class/net/$B/address" /sys/class/net/near9/address >"$scratch.ends"
 	defer rm -f "$scratch.ends"
 	relay "all tables were played" python3 "$HERE/lib/packets.py" "$scratch.ends" \
