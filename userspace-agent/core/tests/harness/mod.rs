@@ -102,6 +102,10 @@ impl Service for Virtual {
         self.select_stateless(hash)
     }
 
+    fn peek(&self, hash: u32) -> Option<&Server> {
+        self.select_stateless(hash)
+    }
+
     fn select_stateless(&self, hash: u32) -> Option<&Server> {
         let total: u32 = self.servers.iter().map(|server| server.weight).sum();
         let mut left = hash.checked_rem(total)?;
@@ -387,6 +391,7 @@ impl Switch {
             fragments: &self.parts,
             now: self.now,
             half_open_limit: self.half_open_limit,
+            dry: false,
             stateless: self.half_open_limit == 0,
         };
         let mut outcome = Outcome::default();
