@@ -405,6 +405,9 @@ fn read<'a, A: Version>(
         Kind::Foreign => return found.step(c"it is of no protocol that is balanced"),
         Kind::BadIp => return found.step(c"its IP header is malformed"),
         Kind::NoMemory => return found.step(c"there is no memory for its headers"),
+        Kind::UnknownExtension => {
+            return found.step(c"its extension headers cannot be passed over");
+        }
         Kind::BadTransport => return found.step(c"its transport header is malformed"),
         Kind::LaterFragment => return found.step(c"it is a later fragment"),
         Kind::Icmp => return found.step(c"it is an ICMP message"),
