@@ -113,11 +113,7 @@ impl Services for DryView<'_> {
     type Destination = <Snapshot as Services>::Destination;
     type Service = <Snapshot as Services>::Service;
 
-    fn service(
-        &self,
-        protocol: Protocol,
-        endpoint: Endpoint<IpAddress>,
-    ) -> Option<&Self::Service> {
+    fn service(&self, protocol: Protocol, endpoint: Endpoint<IpAddress>) -> Option<&Self::Service> {
         Services::service(self.0, protocol, endpoint)
     }
 
@@ -368,11 +364,10 @@ impl Switch {
             };
             let segment = &forward.segment;
             let flow = selection_hash(segment.protocol, segment.source, segment.destination);
-            let headers = Inner::read(packet.as_slice())
-                .and_then(|inner| tunnel.headers(inner, flow, 0));
-            left = headers.is_some_and(|headers| {
-                packet.prepend(headers.as_slice(), forward.next.family())
-            });
+            let headers =
+                Inner::read(packet.as_slice()).and_then(|inner| tunnel.headers(inner, flow, 0));
+            left = headers
+                .is_some_and(|headers| packet.prepend(headers.as_slice(), forward.next.family()));
         }
         if left {
             found.leave(packet);
