@@ -8,16 +8,22 @@
 use std::cell::RefCell;
 use std::net::IpAddr;
 
+use switchyard_core::core::connection::Connection;
+use switchyard_core::core::connection_state::ConnectionState;
+use switchyard_core::core::connections::{Connections, Found, Handle, Hit, Insertion};
 use switchyard_core::core::drop_reason::DropReason;
 use switchyard_core::core::fragment::Piece;
 use switchyard_core::core::fragment_table::{Entry, FragmentTable, Held, Key, Later};
 use switchyard_core::core::ipv4;
 use switchyard_core::core::method::{Encapsulation, Method};
 use switchyard_core::core::packet::{ChecksumState, Packet, SlicePacket};
+use switchyard_core::core::slot::Stored;
 use switchyard_core::core::tunnel::{overhead, Inner, Tunnel};
 use switchyard_core::core::tuple::{
-    selection_hash, Address, Endpoint, IpAddress, Ipv4Address, Ipv6Address, Protocol, Seed,
+    selection_hash, Address, Direction, Endpoint, IpAddress, Ipv4Address, Ipv6Address, Protocol,
+    Seed,
 };
+use switchyard_core::filter::dry::Dry;
 use switchyard_core::filter::{
     decide, Context, Decision, Destination, Forward, Fragments, Options, Report, Service, Services,
     Tables, Verdict, Version,
@@ -328,6 +334,76 @@ impl Fragments for Parts {
     }
 }
 
+/// Fragments that are looked at and left as they are.
+struct Foreseen<'a>(&'a Parts);
+
+impl Fragments for Foreseen<'_> {
+    fn first(&self, _key: Key, _piece: &Piece, _decision: Decision) {}
+
+    fn later(&self, key: Key, piece: &Piece) -> Later<Decision> {
+        self.0.later(key, piece)
+    }
+}
+
+/// Connections that belong to somebody else.
+struct Borrowed<'a, A: Stored>(&'a Table<A>);
+
+impl<A: Stored> Connections<A> for Borrowed<'_, A> {
+    fn hit(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+    ) -> Option<Hit<A>> {
+        self.0.hit(direction, protocol, client, other)
+    }
+
+    fn lookup(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+    ) -> Option<Found<A>> {
+        self.0.lookup(direction, protocol, client, other)
+    }
+
+    fn template(
+        &self,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        service: Endpoint<A>,
+    ) -> Option<Found<A>> {
+        self.0.template(protocol, client, service)
+    }
+
+    fn insert(&self, connection: &Connection<A>) -> Insertion<A> {
+        self.0.insert(connection)
+    }
+
+    fn touch(
+        &self,
+        handle: Handle,
+        seen: ConnectionState,
+        now: u32,
+        next: impl Fn(ConnectionState) -> ConnectionState,
+    ) -> Option<(ConnectionState, ConnectionState)> {
+        self.0.touch(handle, seen, now, next)
+    }
+
+    fn remove(&self, handle: Handle) -> Option<Connection<A>> {
+        self.0.remove(handle)
+    }
+
+    fn half_open(&self) -> u32 {
+        self.0.half_open()
+    }
+}
+
+type Dried<'a, A> = Dry<Borrowed<'a, A>>;
+type DryContext<'a> = Context<'a, Config, Dried<'a, Ipv4Address>, Dried<'a, Ipv6Address>>;
+
 /// A switch.
 pub struct Switch {
     parts: Parts,
@@ -379,11 +455,11 @@ impl Switch {
     ) -> Outcome
     where
         for<'a> Context<'a, Config, Table<Ipv4Address>, Table<Ipv6Address>>: Tables<A>,
+        for<'a> DryContext<'a>: Tables<A>,
     {
         self.parts.now = self.now;
         let mut buffer = vec![0; ROOM];
         buffer.extend(bytes);
-        let mut packet = SlicePacket::with_room(&mut buffer, ROOM, state);
         let context = Context {
             services: &self.config,
             connections4: &self.connections4,
@@ -394,9 +470,40 @@ impl Switch {
             dry: false,
             stateless: self.half_open_limit == 0,
         };
+        // What would be done is found out without its being done, and done afterwards.
+        let mut copy = buffer.clone();
+        let half_open = context.connections4.half_open() + context.connections6.half_open();
+        let foreseen = {
+            let dry4 = Dry(Borrowed(context.connections4));
+            let dry6 = Dry(Borrowed(context.connections6));
+            let context: DryContext<'_> = Context {
+                services: context.services,
+                connections4: &dry4,
+                connections6: &dry6,
+                fragments: &Foreseen(&self.parts),
+                now: context.now,
+                half_open_limit: context.half_open_limit,
+                dry: true,
+                stateless: context.stateless,
+            };
+            let mut packet = SlicePacket::with_room(&mut copy, ROOM, state);
+            told(&decide::<
+                A,
+                _,
+                Config,
+                Dried<'_, Ipv4Address>,
+                Dried<'_, Ipv6Address>,
+            >(&context, &mut packet))
+        };
+        let still = context.connections4.half_open() + context.connections6.half_open();
+        assert_eq!(half_open, still, "a connection of a dry run");
+        let mut packet = SlicePacket::with_room(&mut buffer, ROOM, state);
         let mut outcome = Outcome::default();
         let mut waiting_for = None;
-        let unchanged = match decide::<A, _, _, _, _>(&context, &mut packet) {
+        let verdict =
+            decide::<A, _, Config, Table<Ipv4Address>, Table<Ipv6Address>>(&context, &mut packet);
+        assert_eq!(told(&verdict), foreseen);
+        let unchanged = match verdict {
             Verdict::Pass => {
                 outcome.pass = true;
                 true
@@ -459,6 +566,21 @@ impl Switch {
     /// One that was held for a first fragment.
     fn release(&self, key: Key) -> Option<Waiting> {
         self.parts.table.borrow_mut().release(key, self.now)
+    }
+}
+
+/// A verdict in words, as far as a dry run can tell it.
+fn told<A: Version>(verdict: &Verdict<'_, A, Server>) -> String {
+    let forwarded =
+        |forward: &Forward<'_, A, Server>| format!("{:?} to {}", forward.method, forward.next);
+    match verdict {
+        Verdict::Pass => "pass".into(),
+        Verdict::Forward(forward) | Verdict::First(forward, _) => forwarded(forward),
+        Verdict::Hold(_) => "hold".into(),
+        Verdict::Answer(reason) => format!("answer {reason:?}"),
+        Verdict::Report(report) => format!("report {report:?}"),
+        Verdict::Message(to, reason) => format!("message to {to} {reason:?}"),
+        Verdict::Drop(reason) => format!("drop {reason:?}"),
     }
 }
 
