@@ -9,12 +9,14 @@
 
 # play TOPIC...: plays tables.
 play() {
-	local device side host
+	local device side host before
 	need ip ethtool python3
 	# Of virtio-net, which sends what it is given; the emulated igb swallows bad headers.
 	wire 2
 	setup_ns client server || return 1
-	quiet all default
+	before=$(sysctl -n net.ipv4.ip_forward)
+	sysctl -qw net.ipv4.ip_forward=0
+	defer sysctl -qw "net.ipv4.ip_forward=$before"
 	for side in "$client" "$server"; do
 		ip netns exec "$side" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 \
 			net.ipv6.conf.default.disable_ipv6=1
