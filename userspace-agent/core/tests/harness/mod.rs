@@ -316,9 +316,11 @@ pub struct Outcome {
 /// A fragment that waits, and the wire it came by.
 type Waiting = (Side, Vec<u8>, ChecksumState);
 
+type PartTable = FragmentTable<Vec<Entry<Decision>>, Vec<Held<Waiting>>>;
+
 /// Fragments, and the time.
 struct Parts {
-    table: RefCell<FragmentTable<Vec<Entry<Decision>>, Vec<Held<Waiting>>>>,
+    table: RefCell<PartTable>,
     now: u32,
 }
 
@@ -447,12 +449,7 @@ impl Switch {
         }
     }
 
-    pub fn receive_as<A: Version>(
-        &mut self,
-        from: Side,
-        bytes: &[u8],
-        state: ChecksumState,
-    ) -> Outcome
+    fn receive_as<A: Version>(&mut self, from: Side, bytes: &[u8], state: ChecksumState) -> Outcome
     where
         for<'a> Context<'a, Config, Table<Ipv4Address>, Table<Ipv6Address>>: Tables<A>,
         for<'a> DryContext<'a>: Tables<A>,
