@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 export KDIR KSRC V T
 
 .DEFAULT_GOAL := module
-.PHONY: all module userspace check check-debug demo bench vm lint clean install uninstall \
+.PHONY: all module userspace check check-debug fuzz demo bench vm lint clean install uninstall \
 	setup cache-clean distclean-cache help
 
 all: module userspace ## the module and the tools
@@ -25,6 +25,9 @@ check: ## all tests, in a virtual machine where needed; T=NAME for one scenario
 
 check-debug: ## the scenarios on a kernel that looks for faults; T=NAME; builds it once, 15 minutes
 	@scripts/check.sh --debug $(T)
+
+fuzz: ## a minute of fuzzing; T=SECONDS
+	@$(ENTER) scripts/fuzz.sh $(T)
 
 demo: ## a switch, two servers and clients, shown at work in a virtual machine
 	@scripts/demo.sh

@@ -237,7 +237,7 @@ impl Ipv6 {
 
 /// Whether a next header value is that of an extension header that is followed.
 #[inline(always)]
-const fn is_extension(protocol: u8) -> bool {
+pub const fn is_extension(protocol: u8) -> bool {
     matches!(
         protocol,
         next::HOP_BY_HOP

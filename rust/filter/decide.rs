@@ -8,6 +8,7 @@ use crate::core::connections::{
     Hit, //
 };
 use crate::core::drop_reason::DropReason;
+use crate::core::fragment::Fragment;
 use crate::core::method::Method;
 use crate::core::packet::Packet;
 use crate::core::sctp_state;
@@ -149,7 +150,12 @@ where
             Kind::Foreign | Kind::Whole => Verdict::Pass,
             Kind::BadIp => Verdict::Drop(DropReason::IpHeader),
             Kind::NoMemory => Verdict::Drop(DropReason::NoMemory),
-            Kind::BadTransport => if_ours(DropReason::TransportHeader),
+            // A first fragment that is too small tells nobody whose it is.
+            Kind::BadTransport => if_ours(match reading.piece {
+                Some(piece) if piece.kind() == Fragment::First => DropReason::Fragment,
+                _ => DropReason::TransportHeader,
+            }),
+            Kind::UnknownExtension => if_ours(DropReason::UnknownExtension),
             Kind::LaterFragment => self.later_fragment(reading),
             Kind::FirstFragment => self.first_fragment(packet, reading),
             Kind::Icmp => self.icmp(packet, segment),

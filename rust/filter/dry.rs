@@ -56,7 +56,9 @@ impl<A: Address, T: Connections<A>> Connections<A> for Dry<T> {
         let protocol = connection.protocol;
         let (client, destination) = (connection.client, connection.destination);
         if connection.has_replies() {
-            if let Some(found) = self.lookup(Direction::Reply, protocol, client, destination) {
+            let found = self.lookup(Direction::Reply, protocol, client, destination);
+            // One at its end would give way, or has done so already if it could have been removed.
+            if let Some(found) = found.filter(|found| !found.connection.state.is_ending()) {
                 return Insertion::Clash(found);
             }
         }

@@ -60,7 +60,7 @@ fn reading(ip: &Ipv6, bytes: &[u8]) -> Reading<Ipv6Address> {
         let kind = match (ip.protocol, ip.fragment) {
             (ICMPV6, Fragment::Whole) => Kind::Icmp,
             // Behind the fragment header there may be more headers, that only the first has.
-            (_, Fragment::Later) => Kind::LaterFragment,
+            (protocol, Fragment::Later) if ipv6::is_extension(protocol) => Kind::LaterFragment,
             _ => Kind::Foreign,
         };
         return Reading {
@@ -129,7 +129,7 @@ impl Version for Ipv6Address {
                     source,
                     destination,
                 }) => {
-                    let mut reading = Reading::nothing(Kind::BadTransport);
+                    let mut reading = Reading::nothing(Kind::UnknownExtension);
                     reading.segment.source.address = source;
                     reading.segment.destination.address = destination;
                     return reading;

@@ -52,6 +52,8 @@ pub enum Kind {
     NoMemory,
     /// A known protocol with a malformed header: the addresses are known, the ports are not.
     BadTransport,
+    /// IPv6 with extension headers that cannot be passed over: the addresses are known.
+    UnknownExtension,
     /// A fragment without a transport header: the addresses are known, the ports are not.
     LaterFragment,
     /// A fragment with the transport header's ports.

@@ -113,11 +113,7 @@ impl Services for DryView<'_> {
     type Destination = <Snapshot as Services>::Destination;
     type Service = <Snapshot as Services>::Service;
 
-    fn service(
-        &self,
-        protocol: Protocol,
-        endpoint: Endpoint<IpAddress>,
-    ) -> Option<&Self::Service> {
+    fn service(&self, protocol: Protocol, endpoint: Endpoint<IpAddress>) -> Option<&Self::Service> {
         Services::service(self.0, protocol, endpoint)
     }
 
@@ -368,11 +364,10 @@ impl Switch {
             };
             let segment = &forward.segment;
             let flow = selection_hash(segment.protocol, segment.source, segment.destination);
-            let headers = Inner::read(packet.as_slice())
-                .and_then(|inner| tunnel.headers(inner, flow, 0));
-            left = headers.is_some_and(|headers| {
-                packet.prepend(headers.as_slice(), forward.next.family())
-            });
+            let headers =
+                Inner::read(packet.as_slice()).and_then(|inner| tunnel.headers(inner, flow, 0));
+            left = headers
+                .is_some_and(|headers| packet.prepend(headers.as_slice(), forward.next.family()));
         }
         if left {
             found.leave(packet);
@@ -405,6 +400,9 @@ fn read<'a, A: Version>(
         Kind::Foreign => return found.step(c"it is of no protocol that is balanced"),
         Kind::BadIp => return found.step(c"its IP header is malformed"),
         Kind::NoMemory => return found.step(c"there is no memory for its headers"),
+        Kind::UnknownExtension => {
+            return found.step(c"its extension headers cannot be passed over");
+        }
         Kind::BadTransport => return found.step(c"its transport header is malformed"),
         Kind::LaterFragment => return found.step(c"it is a later fragment"),
         Kind::Icmp => return found.step(c"it is an ICMP message"),

@@ -136,7 +136,7 @@ impl Switch {
             // What does not go on by us after all has nobody to pass it on any more.
             if let crate::net::rx_handler::Outcome::Pass(packet)
             | crate::net::rx_handler::Outcome::Another(packet) =
-                self.receive(packet, family, polled, bh)
+                self.handle(packet, family, polled, bh)
             {
                 packet.receive_again(bh);
             }

@@ -46,21 +46,33 @@ impl Switch {
         polled: bool,
         bh: &BottomHalf,
     ) -> Outcome {
-        match family {
-            Family::V4 => self.receive_as::<Ipv4Address>(packet, polled, bh),
-            Family::V6 => self.receive_as::<Ipv6Address>(packet, polled, bh),
-        }
-    }
-
-    #[inline(always)]
-    fn receive_as<A: Version>(&self, mut packet: SkBuff, polled: bool, bh: &BottomHalf) -> Outcome
-    where
-        for<'a> KernelContext<'a>: Tables<A>,
-    {
         let Some(counters) = self.counters.this() else {
             return Outcome::Pass(packet);
         };
         counters.received.add(1);
+        self.handle(packet, family, polled, bh)
+    }
+
+    /// Handles a packet that was counted when it was received, now or a while ago.
+    #[inline(always)]
+    pub(super) fn handle(
+        &self,
+        packet: SkBuff,
+        family: Family,
+        polled: bool,
+        bh: &BottomHalf,
+    ) -> Outcome {
+        match family {
+            Family::V4 => self.handle_as::<Ipv4Address>(packet, polled, bh),
+            Family::V6 => self.handle_as::<Ipv6Address>(packet, polled, bh),
+        }
+    }
+
+    #[inline(always)]
+    fn handle_as<A: Version>(&self, mut packet: SkBuff, polled: bool, bh: &BottomHalf) -> Outcome
+    where
+        for<'a> KernelContext<'a>: Tables<A>,
+    {
         let view = View {
             snapshot: self.config.current.read_bh(bh),
             switch: self,

@@ -118,13 +118,14 @@ class Topic:
 
     def line_service(self, protocol, address, prefix, first, last, *options):
         """A service."""
-        self.service = {
-            "protocol": PROTOCOLS[protocol],
-            "address": address,
-            "port": int(first),
-            "prefix-length": int(prefix),
-            "last-port": int(last),
-        }
+        self.service = {"protocol": PROTOCOLS[protocol], "address": address}
+        if int(prefix) != (128 if ":" in address else 32):
+            self.service["prefix-length"] = int(prefix)
+        # None stands for every port.
+        if first != "0":
+            self.service["port"] = int(first)
+        if first != last:
+            self.service["last-port"] = int(last)
         change = {"kind": "add", "service": self.service | {option: 1 for option in options}}
         self.changes.append(change)
 
@@ -133,10 +134,12 @@ class Topic:
         destination = {
             "service": self.service,
             "address": address,
-            "port": int(port) if method == "nat" else self.service["port"],
             "weight": int(weight),
             "forwarding": method,
         }
+        # None stands for the service's.
+        if port != "0":
+            destination["port"] = int(port)
         kind, _, port = encapsulation.partition(":")
         if kind == "gue":
             destination |= {"encapsulation": "gue", "encapsulation-port": int(port)}

@@ -274,8 +274,8 @@ class Table:
 
     def service(self, given):
         """A service's line and those of its destinations."""
-        words = Words(0, 4, {})
         address = given["address"]
+        words = Words(0, 6 if ":" in address else 4, {})
         prefix = ""
         if "/" in address:
             address, prefix = address.split("/")

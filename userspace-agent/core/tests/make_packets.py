@@ -227,7 +227,7 @@ def discards():
     drop("udp-length-0", raw(to_vip / udp(len=0)), "transport-header")
     drop("udp-length-past-end", raw(to_vip / udp(len=12) / b"abc"), "transport-header")
     drop("fragment-last", raw(IP(src=CLIENT, dst=VIP, frag=3, flags="MF", proto=6) / bytes(3)), "fragment")
-    drop("fragment-tiny", raw(IP(src=CLIENT, dst=VIP, flags="MF", proto=6) / b"ab"), "transport-header")
+    drop("fragment-tiny", raw(IP(src=CLIENT, dst=VIP, flags="MF", proto=6) / b"ab"), "fragment")
 
 
 def strangers():

@@ -5,19 +5,28 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub)] // each test uses its part
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 
+use switchyard_core::core::connection::Connection;
+use switchyard_core::core::connection_state::ConnectionState;
+use switchyard_core::core::connections::{Connections, Found, Handle, Hit, Insertion};
 use switchyard_core::core::drop_reason::DropReason;
+use switchyard_core::core::fragment::Piece;
+use switchyard_core::core::fragment_table::{Entry, FragmentTable, Held, Key, Later};
 use switchyard_core::core::ipv4;
 use switchyard_core::core::method::{Encapsulation, Method};
 use switchyard_core::core::packet::{ChecksumState, Packet, SlicePacket};
+use switchyard_core::core::slot::Stored;
 use switchyard_core::core::tunnel::{overhead, Inner, Tunnel};
 use switchyard_core::core::tuple::{
-    selection_hash, Address, Endpoint, IpAddress, Ipv4Address, Ipv6Address, Protocol,
+    selection_hash, Address, Direction, Endpoint, IpAddress, Ipv4Address, Ipv6Address, Protocol,
+    Seed,
 };
+use switchyard_core::filter::dry::Dry;
 use switchyard_core::filter::{
-    decide, Context, Destination, Forward, Options, Report, Service, Services, Tables, Verdict,
-    Version,
+    decide, Context, Decision, Destination, Forward, Fragments, Options, Report, Service, Services,
+    Tables, Verdict, Version,
 };
 use zerocopy::FromBytes as _;
 
@@ -96,6 +105,10 @@ impl Service for Virtual {
     }
 
     fn select(&self, hash: u32) -> Option<&Server> {
+        self.select_stateless(hash)
+    }
+
+    fn peek(&self, hash: u32) -> Option<&Server> {
         self.select_stateless(hash)
     }
 
@@ -210,6 +223,15 @@ impl Services for Config {
         servers.find(|server| server.id == id)
     }
 
+    fn service_endpoint(&self, id: u32) -> Option<Endpoint<IpAddress>> {
+        self.0.iter().find(|service| service.id == id)?.endpoint()
+    }
+
+    fn is_tunnel_port(&self, port: u16) -> bool {
+        let mut servers = self.0.iter().flat_map(|service| &service.servers);
+        servers.any(|server| server.encapsulation == Encapsulation::Gue { port })
+    }
+
     fn behind(
         &self,
         protocol: Protocol,
@@ -285,10 +307,108 @@ pub struct Outcome {
     pub drop: Option<DropReason>,
     /// Whether the ordinary stack got it.
     pub pass: bool,
+    /// Whether it is held until its first fragment comes.
+    pub held: bool,
+    /// Whether something left that had been held.
+    pub released: bool,
 }
+
+/// A fragment that waits, and the wire it came by.
+type Waiting = (Side, Vec<u8>, ChecksumState);
+
+type PartTable = FragmentTable<Vec<Entry<Decision>>, Vec<Held<Waiting>>>;
+
+/// Fragments, and the time.
+struct Parts {
+    table: RefCell<PartTable>,
+    now: u32,
+}
+
+impl Fragments for Parts {
+    fn first(&self, key: Key, piece: &Piece, decision: Decision) {
+        self.table
+            .borrow_mut()
+            .first(key, piece, decision, self.now);
+    }
+
+    fn later(&self, key: Key, piece: &Piece) -> Later<Decision> {
+        self.table.borrow_mut().later(key, piece, self.now)
+    }
+}
+
+/// Fragments that are looked at and left as they are.
+struct Foreseen<'a>(&'a Parts);
+
+impl Fragments for Foreseen<'_> {
+    fn first(&self, _key: Key, _piece: &Piece, _decision: Decision) {}
+
+    fn later(&self, key: Key, piece: &Piece) -> Later<Decision> {
+        self.0.later(key, piece)
+    }
+}
+
+/// Connections that belong to somebody else.
+struct Borrowed<'a, A: Stored>(&'a Table<A>);
+
+impl<A: Stored> Connections<A> for Borrowed<'_, A> {
+    fn hit(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+    ) -> Option<Hit<A>> {
+        self.0.hit(direction, protocol, client, other)
+    }
+
+    fn lookup(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+    ) -> Option<Found<A>> {
+        self.0.lookup(direction, protocol, client, other)
+    }
+
+    fn template(
+        &self,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        service: Endpoint<A>,
+    ) -> Option<Found<A>> {
+        self.0.template(protocol, client, service)
+    }
+
+    fn insert(&self, connection: &Connection<A>) -> Insertion<A> {
+        self.0.insert(connection)
+    }
+
+    fn touch(
+        &self,
+        handle: Handle,
+        seen: ConnectionState,
+        now: u32,
+        next: impl Fn(ConnectionState) -> ConnectionState,
+    ) -> Option<(ConnectionState, ConnectionState)> {
+        self.0.touch(handle, seen, now, next)
+    }
+
+    fn remove(&self, handle: Handle) -> Option<Connection<A>> {
+        self.0.remove(handle)
+    }
+
+    fn half_open(&self) -> u32 {
+        self.0.half_open()
+    }
+}
+
+type Dried<'a, A> = Dry<Borrowed<'a, A>>;
+type DryContext<'a> = Context<'a, Config, Dried<'a, Ipv4Address>, Dried<'a, Ipv6Address>>;
 
 /// A switch.
 pub struct Switch {
+    parts: Parts,
     pub config: Config,
     pub connections4: Table<Ipv4Address>,
     pub connections6: Table<Ipv6Address>,
@@ -297,11 +417,24 @@ pub struct Switch {
 }
 
 impl Switch {
+    /// A switch for a few thousand connections.
     pub fn new(config: Config) -> Self {
+        Self::of_size(config, 1024, 8192)
+    }
+
+    /// A switch of so many buckets and connections in each family.
+    pub fn of_size(config: Config, buckets: usize, limit: u32) -> Self {
+        let entries = vec![Entry::new(); 64];
+        let places = (0..32).map(|_| Held::new()).collect();
+        let table_of_parts = FragmentTable::new(entries, places, 100_000, Seed([5, 6]));
         Self {
+            parts: Parts {
+                table: RefCell::new(table_of_parts.expect("sizes")),
+                now: 0,
+            },
             config,
-            connections4: table(1024, 8192),
-            connections6: table(1024, 8192),
+            connections4: table(buckets, limit),
+            connections6: table(buckets, limit),
             now: 1000,
             half_open_limit: u32::MAX,
         }
@@ -316,28 +449,58 @@ impl Switch {
         }
     }
 
-    pub fn receive_as<A: Version>(
-        &mut self,
-        from: Side,
-        bytes: &[u8],
-        state: ChecksumState,
-    ) -> Outcome
+    fn receive_as<A: Version>(&mut self, from: Side, bytes: &[u8], state: ChecksumState) -> Outcome
     where
         for<'a> Context<'a, Config, Table<Ipv4Address>, Table<Ipv6Address>>: Tables<A>,
+        for<'a> DryContext<'a>: Tables<A>,
     {
+        self.parts.now = self.now;
         let mut buffer = vec![0; ROOM];
         buffer.extend(bytes);
-        let mut packet = SlicePacket::with_room(&mut buffer, ROOM, state);
         let context = Context {
             services: &self.config,
             connections4: &self.connections4,
             connections6: &self.connections6,
+            fragments: &self.parts,
             now: self.now,
             half_open_limit: self.half_open_limit,
+            dry: false,
             stateless: self.half_open_limit == 0,
         };
+        // What would be done is found out without its being done, and done afterwards.
+        let mut copy = buffer.clone();
+        let half_open = context.connections4.half_open() + context.connections6.half_open();
+        let foreseen = {
+            let dry4 = Dry(Borrowed(context.connections4));
+            let dry6 = Dry(Borrowed(context.connections6));
+            let context: DryContext<'_> = Context {
+                services: context.services,
+                connections4: &dry4,
+                connections6: &dry6,
+                fragments: &Foreseen(&self.parts),
+                now: context.now,
+                half_open_limit: context.half_open_limit,
+                dry: true,
+                stateless: context.stateless,
+            };
+            let mut packet = SlicePacket::with_room(&mut copy, ROOM, state);
+            told(&decide::<
+                A,
+                _,
+                Config,
+                Dried<'_, Ipv4Address>,
+                Dried<'_, Ipv6Address>,
+            >(&context, &mut packet))
+        };
+        let still = context.connections4.half_open() + context.connections6.half_open();
+        assert_eq!(half_open, still, "a connection of a dry run");
+        let mut packet = SlicePacket::with_room(&mut buffer, ROOM, state);
         let mut outcome = Outcome::default();
-        let unchanged = match decide::<A, _, _, _, _>(&context, &mut packet) {
+        let mut waiting_for = None;
+        let verdict =
+            decide::<A, _, Config, Table<Ipv4Address>, Table<Ipv6Address>>(&context, &mut packet);
+        assert_eq!(told(&verdict), foreseen);
+        let unchanged = match verdict {
             Verdict::Pass => {
                 outcome.pass = true;
                 true
@@ -364,11 +527,57 @@ impl Switch {
                 send(&mut outcome, from, &forward, &mut packet);
                 false
             }
+            Verdict::First(forward, key) => {
+                send(&mut outcome, from, &forward, &mut packet);
+                waiting_for = Some(key);
+                false
+            }
+            Verdict::Hold(key) => {
+                outcome.held = self.hold(key, (from, bytes.to_vec(), state));
+                if !outcome.held {
+                    outcome.drop = Some(DropReason::FragmentLimit);
+                }
+                true
+            }
         };
         if unchanged {
             assert_eq!(packet.as_slice(), bytes, "changed and {outcome:?}");
         }
+        while let Some((from, bytes, state)) = waiting_for.and_then(|key| self.release(key)) {
+            let mut one = self.receive(from, &bytes, state);
+            outcome.out.append(&mut one.out);
+            outcome.drop = outcome.drop.or(one.drop);
+            outcome.released = true;
+        }
         outcome
+    }
+
+    /// Holds a fragment; false if there is no room.
+    fn hold(&self, key: Key, held: Waiting) -> bool {
+        let mut table = self.parts.table.borrow_mut();
+        let bytes = held.1.len() as u32;
+        while table.overdue(bytes, self.now).is_some() {}
+        table.hold(key, held, bytes, self.now).is_ok()
+    }
+
+    /// One that was held for a first fragment.
+    fn release(&self, key: Key) -> Option<Waiting> {
+        self.parts.table.borrow_mut().release(key, self.now)
+    }
+}
+
+/// A verdict in words, as far as a dry run can tell it.
+fn told<A: Version>(verdict: &Verdict<'_, A, Server>) -> String {
+    let forwarded =
+        |forward: &Forward<'_, A, Server>| format!("{:?} to {}", forward.method, forward.next);
+    match verdict {
+        Verdict::Pass => "pass".into(),
+        Verdict::Forward(forward) | Verdict::First(forward, _) => forwarded(forward),
+        Verdict::Hold(_) => "hold".into(),
+        Verdict::Answer(reason) => format!("answer {reason:?}"),
+        Verdict::Report(report) => format!("report {report:?}"),
+        Verdict::Message(to, reason) => format!("message to {to} {reason:?}"),
+        Verdict::Drop(reason) => format!("drop {reason:?}"),
     }
 }
 
@@ -439,7 +648,8 @@ fn send<A: Version>(
         );
         let inner = Inner::read(packet.as_slice()).expect("sound");
         let headers = tunnel.headers(inner, flow, 1);
-        if !headers.is_some_and(|headers| packet.prepend(headers.as_slice())) {
+        if !headers.is_some_and(|headers| packet.prepend(headers.as_slice(), forward.next.family()))
+        {
             outcome.drop = Some(DropReason::TooBig);
             return;
         }
