@@ -10,11 +10,11 @@ cd "$TOP"
 
 what=$1 prefix=$2 root=${DESTDIR:-}
 tools=(yardctl yard-agent)
-# Shell and the file that its completions of yardctl are looked for in.
+# Shell and the file that its completions of a tool are looked for in.
 completions=(
-	bash:share/bash-completion/completions/yardctl
-	fish:share/fish/vendor_completions.d/yardctl.fish
-	zsh:share/zsh/site-functions/_yardctl
+	bash:share/bash-completion/completions/@
+	fish:share/fish/vendor_completions.d/@.fish
+	zsh:share/zsh/site-functions/_@
 )
 
 # The release that the module was built for.
@@ -38,10 +38,18 @@ install)
 			install -D -m 755 "userspace-agent/target/release/$tool" "$root$prefix/sbin/$tool"
 		fi
 	done
-	for pair in "${completions[@]}"; do
-		userspace-agent/target/release/yardctl completions "${pair%%:*}" |
-			install -D -m 644 /dev/stdin "$root$prefix/${pair#*:}"
+	for tool in "${tools[@]}"; do
+		for pair in "${completions[@]}"; do
+			file=${pair#*:}
+			userspace-agent/target/release/"$tool" completions "${pair%%:*}" |
+				install -D -m 644 /dev/stdin "$root$prefix/${file/@/$tool}"
+		done
 	done
+	# The unit knows where its program is; a configuration is never put in another's place.
+	install -d "$root/etc/switchyard" "$root$prefix/lib/systemd/system"
+	sed "s|/usr/local/|$prefix/|" userspace-agent/agent/yard-agent.service \
+		>"$root$prefix/lib/systemd/system/yard-agent.service"
+	install -m 644 userspace-agent/agent/yard-agent.toml "$root/etc/switchyard/yard-agent.toml.example"
 	for page in Documentation/man/*.[1-9]; do
 		if [ -f "$page" ]; then
 			install -D -m 644 "$page" "$root$prefix/share/man/man${page##*.}/${page##*/}"
@@ -59,8 +67,13 @@ uninstall)
 	for tool in "${tools[@]}"; do
 		rm -f "$root$prefix/sbin/$tool"
 	done
-	for pair in "${completions[@]}"; do
-		rm -f "$root$prefix/${pair#*:}"
+	rm -f "$root$prefix/lib/systemd/system/yard-agent.service" \
+		"$root/etc/switchyard/yard-agent.toml.example"
+	for tool in "${tools[@]}"; do
+		for pair in "${completions[@]}"; do
+			file=${pair#*:}
+			rm -f "$root$prefix/${file/@/$tool}"
+		done
 	done
 	for page in Documentation/man/*.[1-9]; do
 		rm -f "$root$prefix/share/man/man${page##*.}/${page##*/}"
