@@ -23,12 +23,17 @@ ip -n "$server" address add 10.0.0.2/24 dev far
 ip -n "$balancer" link set near up
 ip -n "$server" link set far up
 
+# stop PID: if it has not ended by itself.
+stop() {
+	kill "$1" 2>/dev/null || true
+}
+
 # start NAMESPACE COMMAND...: in the background, until the scenario ends.
 start() {
 	local where=$1
 	shift
 	ip netns exec "$where" "$@" >>"$work/log" 2>&1 &
-	defer kill "$!"
+	defer stop "$!"
 	started=$!
 }
 
@@ -108,8 +113,7 @@ expect "one goes, four are left" wait_for 3000 metric_is '.named_metrics.clients
 
 # nginx's own numbers; the agent's five questions a second are among its requests.
 requests() {
-	local n
-	for n in 1 2 3 4 5 6 7 8; do
+	for _ in 1 2 3 4 5 6 7 8; do
 		ip netns exec "$balancer" curl -s -m 2 -o "$work/page" "http://10.0.0.2/?[1-20]"
 	done
 	metric_is '.rps_fractional > 30'

@@ -9,7 +9,7 @@ use crate::{Intent, LoadReport, Pressure, Timestamp};
 /// What an agent reads from its server at one moment: the body of a report.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
-    /// The agent's name, which its certificate has to bear.
+    /// The agent's name; of a pushed report, that of its certificate.
     pub agent: String,
     /// Drawn at random when the agent started: numbers are counted anew from there.
     pub instance: u64,

@@ -38,7 +38,7 @@ pub async fn check(
     target: TargetKey,
     round: u64,
     index: usize,
-    spec: CheckSpec,
+    spec: Arc<CheckSpec>,
     context: Context,
 ) -> Infallible {
     sleep(offset(&target, index, spec.interval)).await;
@@ -53,7 +53,8 @@ pub async fn check(
     loop {
         ticks.tick().await;
         let result = match &tls {
-            Ok(tls) => once(&spec, address, tls.as_ref(), &context.pingers).await,
+            // In a box, so that a check that waits for its turn takes little room.
+            Ok(tls) => Box::pin(once(&spec, address, tls.as_ref(), &context.pingers)).await,
             Err(error) => Err(error.clone()),
         };
         // The manager ends its tasks before itself.

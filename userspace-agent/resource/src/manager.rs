@@ -3,12 +3,11 @@
 //! The manager: one task that owns what is known, and a task for each source and
 //! check.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use switchyard_report::tls::{Identity, TlsError};
 use switchyard_report::{
     Guard, Inventory, Limits, Reading, Reason, SourceKind, TargetKey, Timestamp,
@@ -25,7 +24,7 @@ use crate::complaints::Complaints;
 use crate::event::{Event, Events};
 use crate::passive::Counters;
 use crate::push;
-use crate::source::{self, described};
+use crate::source::{self, described, Identities};
 use crate::spec::{BadSpec, CheckSpec, Source, TargetSpec};
 use crate::state::State;
 
@@ -118,7 +117,7 @@ impl Manager {
         let (publish, inventory) = watch::channel(Arc::default());
         let mut tasks = JoinSet::new();
         let tls = match &settings.identity {
-            Some(identity) => Some(identity.client()?),
+            Some(identity) => Some(Identities::new(identity.client()?.as_ref())),
             None => None,
         };
         let mut listen = None;
@@ -165,7 +164,11 @@ impl Manager {
     /// Says which destinations there are, from now on: others are forgotten, those
     /// that stay keep what is known of them. Nothing is changed if one makes no sense.
     pub fn set_targets(&self, targets: Vec<TargetSpec>) -> Result<(), BadSpec> {
+        let mut seen = BTreeSet::new();
         for target in &targets {
+            if !seen.insert(&target.key) {
+                return Err(BadSpec::twice(&target.key));
+            }
             if let Some(source) = &target.source {
                 source.check()?;
             }
@@ -205,7 +208,7 @@ struct Core {
     clock: Clock,
     events: Events,
     limits: Limits,
-    tls: Option<Arc<ClientConfig>>,
+    tls: Option<Identities>,
     pingers: Arc<Pingers>,
     /// All end with the core.
     tasks: JoinSet<std::convert::Infallible>,
@@ -258,19 +261,29 @@ impl Core {
         let now = self.clock.now();
         let mut wanted: BTreeMap<Arc<Source>, Vec<TargetKey>> = BTreeMap::new();
         let mut kept = BTreeSet::new();
+        // Destinations of a service mostly have the same checks.
+        let mut same: HashMap<CheckSpec, Arc<CheckSpec>> = HashMap::new();
         for target in targets {
             let source = target
                 .source
                 .as_ref()
                 .map(|source| Arc::new(source.resolve(target.key.destination)));
-            let round = self
-                .state
-                .set(&target.key, source.as_deref(), &target.checks, now);
+            let checks: Vec<Arc<CheckSpec>> = target
+                .checks
+                .into_iter()
+                .map(|check| {
+                    Arc::clone(
+                        same.entry(check)
+                            .or_insert_with_key(|check| Arc::new(check.clone())),
+                    )
+                })
+                .collect();
+            let round = self.state.set(&target.key, source.as_deref(), &checks, now);
             if let Some(source) = source {
                 wanted.entry(source).or_default().push(target.key.clone());
             }
             if let Some(round) = round {
-                self.start_checks(&target, round);
+                self.start_checks(&target.key, &checks, round);
             }
             kept.insert(target.key);
         }
@@ -285,9 +298,8 @@ impl Core {
         self.set_sources(wanted);
     }
 
-    fn start_checks(&mut self, target: &TargetSpec, round: u64) {
-        let started: Vec<AbortHandle> = target
-            .checks
+    fn start_checks(&mut self, key: &TargetKey, checks: &[Arc<CheckSpec>], round: u64) {
+        let started: Vec<AbortHandle> = checks
             .iter()
             .enumerate()
             .map(|(index, spec)| {
@@ -295,12 +307,12 @@ impl Core {
                     events: self.events.clone(),
                     pingers: Arc::clone(&self.pingers),
                 };
-                let (key, spec) = (target.key.clone(), spec.clone());
+                let (key, spec) = (key.clone(), Arc::clone(spec));
                 self.tasks
                     .spawn(check::check(key, round, index, spec, context))
             })
             .collect();
-        if let Some(before) = self.checks.insert(target.key.clone(), started) {
+        if let Some(before) = self.checks.insert(key.clone(), started) {
             before.iter().for_each(AbortHandle::abort);
         }
     }

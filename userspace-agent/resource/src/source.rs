@@ -32,7 +32,29 @@ pub struct Context {
     pub clock: Clock,
     pub limits: Limits,
     /// Who we are; `None` if there are no keys.
-    pub tls: Option<Arc<ClientConfig>>,
+    pub tls: Option<Identities>,
+}
+
+/// Who we are, in the two protocols that are spoken over TLS.
+#[derive(Clone, Debug)]
+pub struct Identities {
+    http1: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
+}
+
+impl Identities {
+    /// All sources share these.
+    pub fn new(config: &ClientConfig) -> Self {
+        let with = |protocol: &[u8]| {
+            let mut config = config.clone();
+            config.alpn_protocols = vec![protocol.to_vec()];
+            Arc::new(config)
+        };
+        Self {
+            http1: with(b"http/1.1"),
+            http2: with(b"h2"),
+        }
+    }
 }
 
 /// Why there is no report this time.
@@ -65,10 +87,11 @@ pub async fn fetch(source: Arc<Source>, context: Context) -> Infallible {
         context,
     };
     match source.kind {
-        SourceKind::Agent => agent::fetch(link).await,
-        SourceKind::Haproxy => haproxy::fetch(link).await,
-        SourceKind::OrcaGrpc => orca::fetch_grpc(link).await,
-        SourceKind::OrcaHttp => orca::fetch_http(link).await,
+        // In boxes, so that each takes no more room than it needs.
+        SourceKind::Agent => Box::pin(agent::fetch(link)).await,
+        SourceKind::Haproxy => Box::pin(haproxy::fetch(link)).await,
+        SourceKind::OrcaGrpc => Box::pin(orca::fetch_grpc(link)).await,
+        SourceKind::OrcaHttp => Box::pin(orca::fetch_http(link)).await,
         // These come by themselves.
         SourceKind::Push => std::future::pending().await,
     }
@@ -83,21 +106,24 @@ struct Link {
 
 impl Link {
     /// How to speak TLS to it, if that is to be done.
-    fn tls(&self, alpn: &[&[u8]]) -> Result<Option<Tls>, String> {
+    fn tls(&self) -> Result<Option<Tls>, String> {
         if !self.source.tls {
             return Ok(None);
         }
-        let config = self
+        let identities = self
             .context
             .tls
             .as_ref()
             .ok_or("there are no keys: `yardmaster keys` makes them")?;
         let name = ServerName::try_from(self.source.name.clone())
             .map_err(|_| format!("`{}` is no name of a server", self.source.name))?;
-        let mut config = ClientConfig::clone(config);
-        config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+        let config = if self.source.kind == SourceKind::OrcaGrpc {
+            &identities.http2
+        } else {
+            &identities.http1
+        };
         Ok(Some(Tls {
-            config: Arc::new(config),
+            config: Arc::clone(config),
             name,
         }))
     }

@@ -212,6 +212,16 @@ impl<'de> Deserialize<'de> for StatusRange {
 #[error("{0}")]
 pub struct BadSpec(String);
 
+impl BadSpec {
+    /// A destination that is there twice.
+    pub(crate) fn twice(key: &TargetKey) -> Self {
+        Self(format!(
+            "destination {} of service {} is there twice",
+            key.destination, key.service
+        ))
+    }
+}
+
 fn bad(text: impl Into<String>) -> BadSpec {
     BadSpec(text.into())
 }

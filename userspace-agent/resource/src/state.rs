@@ -29,7 +29,7 @@ pub struct State {
 #[derive(Debug)]
 struct Target {
     standing: Arc<Standing>,
-    checks: Vec<CheckSpec>,
+    checks: Vec<Arc<CheckSpec>>,
     verdicts: Vec<Verdict>,
     /// Counts changes of the checks.
     round: u64,
@@ -63,7 +63,7 @@ impl State {
         &mut self,
         key: &TargetKey,
         source: Option<&Source>,
-        checks: &[CheckSpec],
+        checks: &[Arc<CheckSpec>],
         now: Timestamp,
     ) -> Option<u64> {
         self.dirty = true;
@@ -251,12 +251,7 @@ mod tests {
     fn state() -> State {
         let mut state = State::new(Duration::from_secs(5));
         let source = crate::SourceSpec::default().resolve(key(80).destination);
-        state.set(
-            &key(80),
-            Some(&source),
-            &[CheckSpec::default()],
-            Timestamp(0),
-        );
+        state.set(&key(80), Some(&source), &[Arc::default()], Timestamp(0));
         state
     }
 
@@ -317,14 +312,17 @@ mod tests {
         };
         assert_eq!(health(&mut state), (Health::Down, Timestamp(10)));
         // The same checks again go on; others begin anew.
-        let same = state.set(&key(80), None, &[CheckSpec::default()], Timestamp(30));
+        let same = state.set(&key(80), None, &[Arc::default()], Timestamp(30));
         assert_eq!(same, None);
         assert_eq!(health(&mut state), (Health::Down, Timestamp(10)));
         let quick = CheckSpec {
             fall: 1,
             ..CheckSpec::default()
         };
-        assert_eq!(state.set(&key(80), None, &[quick], Timestamp(40)), Some(2));
+        assert_eq!(
+            state.set(&key(80), None, &[Arc::new(quick)], Timestamp(40)),
+            Some(2)
+        );
         state.checked(&key(80), 1, 0, bad(), Timestamp(50));
         assert_eq!(health(&mut state), (Health::Unknown, Timestamp(40)));
         state.checked(&key(80), 2, 0, bad(), Timestamp(60));

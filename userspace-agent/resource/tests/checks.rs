@@ -315,7 +315,9 @@ async fn nonsense_changes_nothing() {
             ..check("")
         },
     );
-    assert!(manager.set_targets(vec![good, bad]).is_err());
+    assert!(manager.set_targets(vec![good.clone(), bad]).is_err());
+    let error = manager.set_targets(vec![good.clone(), good]).unwrap_err();
+    assert!(error.to_string().ends_with("is there twice"), "{error}");
     tokio::time::sleep(Duration::from_millis(150)).await;
     assert!(manager.inventory().borrow().targets.is_empty());
 }

@@ -108,11 +108,11 @@ impl Server {
             let (tls, limit) = (self.tls.clone(), self.limits.handshake);
             let (each, refused) = (each.clone(), refused.clone());
             connections.spawn(async move {
-                let _place = place;
                 match agree(stream, address, tls, limit).await {
                     Ok((stream, peer)) => each(stream, peer).await,
                     Err(error) => refused(address, &error),
                 }
+                drop(place);
             });
         }
     }

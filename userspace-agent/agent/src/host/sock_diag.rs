@@ -4,7 +4,7 @@
 
 use std::io;
 
-use netlink_packet_core::{
+use netlink_packet_core_of_sock_diag::{
     NetlinkHeader, NetlinkMessage, NetlinkPayload, NLM_F_DUMP, NLM_F_REQUEST,
 };
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};

@@ -14,7 +14,7 @@ use crate::event::Event;
 
 pub(super) async fn fetch(mut link: Link) -> Infallible {
     let source = Arc::clone(&link.source);
-    let client = link.tls(&[b"http/1.1"]).and_then(|tls| {
+    let client = link.tls().and_then(|tls| {
         HttpClient::new(&source.address, tls, source.timeout, MAX_REPORT)
             .map_err(|error| error.to_string())
     });
@@ -26,7 +26,7 @@ pub(super) async fn fetch(mut link: Link) -> Infallible {
     let mut misses = 0;
     loop {
         ticks.tick().await;
-        let result = once(&mut link, &mut client).await;
+        let result = Box::pin(once(&mut link, &mut client)).await;
         link.tell(result, &mut misses).await;
     }
 }

@@ -19,7 +19,7 @@ pub(super) async fn fetch(mut link: Link) -> Infallible {
     let mut memory = Memory::default();
     loop {
         ticks.tick().await;
-        let result = once(&mut link, &mut memory).await;
+        let result = Box::pin(once(&mut link, &mut memory)).await;
         link.tell(result, &mut misses).await;
     }
 }

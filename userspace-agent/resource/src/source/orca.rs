@@ -18,13 +18,13 @@ use super::{Failure, Link};
 
 /// Reports that come by a stream.
 pub(super) async fn fetch_grpc(mut link: Link) -> Infallible {
-    let tls = match link.tls(&[b"h2"]) {
+    let tls = match link.tls() {
         Ok(tls) => tls,
         Err(error) => return link.give_up(error).await,
     };
     let mut misses = 0;
     loop {
-        let ended = stream(&mut link, tls.as_ref(), &mut misses).await;
+        let ended = Box::pin(stream(&mut link, tls.as_ref(), &mut misses)).await;
         link.tell(Err(ended), &mut misses).await;
         sleep(link.source.interval).await;
     }
@@ -79,7 +79,7 @@ fn refused(status: &tonic::Status) -> Failure {
 /// Reports that are fetched one at a time.
 pub(super) async fn fetch_http(mut link: Link) -> Infallible {
     let source = Arc::clone(&link.source);
-    let client = link.tls(&[b"http/1.1"]).and_then(|tls| {
+    let client = link.tls().and_then(|tls| {
         HttpClient::new(&source.address, tls, source.timeout, MAX_MESSAGE)
             .map_err(|error| error.to_string())
     });
@@ -91,7 +91,7 @@ pub(super) async fn fetch_http(mut link: Link) -> Infallible {
     let mut misses = 0;
     loop {
         ticks.tick().await;
-        let result = once(&mut link, &mut client).await;
+        let result = Box::pin(once(&mut link, &mut client)).await;
         link.tell(result, &mut misses).await;
     }
 }
