@@ -48,7 +48,7 @@ snapshot_thin() {
 	local old
 	while read -r old; do
 		rm -rf "${old%/done}" "${old%/done}.lock"
-	done < <(ls -t "$CACHE"/snapshot-*/done 2>/dev/null | tail -n "+$SNAPSHOTS")
+	done < <(ls -td "$CACHE"/snapshot-*/done 2>/dev/null | tail -n "+$SNAPSHOTS")
 }
 
 # snapshot_make: boots the machine and keeps it as soon as it waits for its job.
@@ -60,7 +60,7 @@ snapshot_make() {
 	mkfifo "$making/asked"
 	snapshot_memory "$making" share=on
 	timeout --foreground --kill-after 5 120 \
-		"${machine[@]}" "${snapshot_args[@]}" -append "$kernel_args" \
+		"${machine[@]}" "${snapshot_args[@]}" -append "$kernel_args switchyard.keep" \
 		-drive "file=$making/disk,format=raw,if=virtio,snapshot=on" \
 		-chardev "file,id=status,path=$making/status" -chardev null,id=output \
 		-chardev "file,id=console,path=$making/console" -qmp stdio \

@@ -14,7 +14,7 @@
 # the sum of slab, percpu and vmalloc memory does not grow in the second half of the
 # rounds, when all caches are warm.
 
-# shellcheck disable=SC2009,SC2119 # names of kernel threads; no parameters
+# shellcheck disable=SC2119 # no parameters
 
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=lib/stage.sh
@@ -26,6 +26,9 @@ TRACED=5
 # Kilobytes by which the sum may waver.
 BOUND=512
 TRACING=/sys/kernel/tracing
+
+yard_up="addr add $VIP/32 dev yard0
+link set yard0 up"
 
 # settle: what is waiting to be freed is freed.
 settle() {
@@ -80,19 +83,19 @@ unfreed() {
 }
 
 round() {
-	load && ip addr add "$VIP/32" dev yard0 && ip link set yard0 up &&
+	load && ip -batch - <<<"$yard_up" &&
 		yardctl claim "$B" --cpus 1,2 --policy adaptive &&
 		yardctl claim near0 --cpus 1 --policy adaptive &&
 		stage_services &&
 		flows 2 &&
-		[ "$(yardctl --json connections | jq length)" -ge 1 ] &&
+		[[ $(yardctl --json connections) == *'"client_address"'* ]] &&
 		unload && ! loaded &&
 		[ ! -e /sys/class/net/yard0 ] && [ -z "$(leftovers)" ]
 }
 
 # leftovers: threads and memory areas that bear our name.
 leftovers() {
-	ps -e -o comm= | grep '^switchyard'
+	threads
 	grep -i 'switchyard' /proc/vmallocinfo
 	return 0
 }
