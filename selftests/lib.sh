@@ -75,7 +75,7 @@ wait_for() {
 slowwait() {
 	local limit=$(($1 * SLOW))
 	shift
-	loopy_wait "sleep 0.1" "$((limit * 1000))" "$@"
+	busywait "$((limit * 1000))" "$@"
 }
 
 # wire N: the two network cards at the ends of wire N of the virtual machine, in the

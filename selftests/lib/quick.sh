@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash disable=SC2034 # for the kernel's net/lib.sh
+# shellcheck shell=bash disable=SC2034,SC2154 # for, and of, the kernel's net/lib.sh
 #
 # Verbs of the kernel's net/lib.sh, as the scenarios use them, with fewer processes: each
 # costs 10 ms and more in an emulated machine, and a scenario has hundreds.  They mean the
@@ -17,8 +17,7 @@ timestamp_ms() {
 	echo $((${EPOCHREALTIME/[.,]/} / 1000))
 }
 
-# busywait MILLISECONDS COMMAND..., slowwait SECONDS COMMAND...: until COMMAND succeeds;
-# its last output is printed.
+# busywait MILLISECONDS COMMAND...: until COMMAND succeeds; its last output is printed.
 busywait() {
 	local limit=$((${EPOCHREALTIME/[.,]/} + $1 * 1000)) out
 	shift
@@ -30,12 +29,6 @@ busywait() {
 		nap 0.02
 	done
 	echo -n "$out"
-}
-
-slowwait() {
-	local seconds=$1
-	shift
-	busywait $((seconds * 1000)) "$@"
 }
 
 # defer COMMAND...: at the scenario's end, the last one first.
