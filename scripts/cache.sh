@@ -28,7 +28,8 @@ stale)
 		keep+=" $(basename "${path%/debug}") "
 	done < <(grep -lxF "$debug" "$CACHE"/guest-image-*/debug 2>/dev/null)
 	doomed=()
-	for path in "$CACHE"/{build-root,guest-root,kernel,debug-kernel,guest-image}-*; do
+	# Snapshots are all of them removed: one is made in a quarter of a minute.
+	for path in "$CACHE"/{build-root,guest-root,kernel,debug-kernel,guest-image,snapshot}-*; do
 		name=${path##*/}
 		name=${name%.done}
 		case $name in *.lock) continue ;; esac

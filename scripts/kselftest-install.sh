@@ -38,7 +38,8 @@ fi
 ln -sfn ../../Documentation/netlink/specs "$to/net/lib/specs"
 
 if [ -f "$module" ]; then
-	cp "$module" "$to/switchyard/"
+	# Without what only a debugger wants: it is copied with each load.
+	strip --strip-debug -o "$to/switchyard/switchyard.ko" "$module"
 fi
 for tool in yardctl yardmaster yard-agent; do
 	if [ -x "userspace-agent/target/release/$tool" ]; then

@@ -15,7 +15,7 @@
 # Whatever goes wrong here ends in an ordinary boot.
 
 # So many are kept; the one that has been used least lately goes first.
-SNAPSHOTS=8
+SNAPSHOTS=6
 
 # snapshot_memory FOLDER OPTIONS: QEMU's arguments for memory in that folder.
 snapshot_memory() {
@@ -33,7 +33,8 @@ snapshot_ready() {
 		flock "$fd"
 		if [ ! -f "$snapshot/done" ]; then
 			snapshot_thin
-			snapshot_make || echo "switchyard: no snapshot could be made; see $snapshot.failed" >&2
+			step "booting a machine, to go on from it again and again" snapshot_make ||
+				echo "switchyard: so it is booted for this run; see $snapshot.failed" >&2
 		fi
 		exec {fd}>&-
 		[ -f "$snapshot/done" ] || return 1
@@ -46,9 +47,10 @@ snapshot_ready() {
 # snapshot_thin: makes room for one more.
 snapshot_thin() {
 	local old
+	# shellcheck disable=SC2012 # the names are ours
 	while read -r old; do
-		rm -rf "${old%/done}" "${old%/done}.lock"
-	done < <(ls -t "$CACHE"/snapshot-*/done 2>/dev/null | tail -n "+$SNAPSHOTS")
+		rm -rf "${old%/done}" "${old%/done}".{lock,failed}
+	done < <(ls -td "$CACHE"/snapshot-*/done 2>/dev/null | tail -n "+$SNAPSHOTS")
 }
 
 # snapshot_make: boots the machine and keeps it as soon as it waits for its job.
@@ -59,8 +61,8 @@ snapshot_make() {
 	job_disk "$making/disk" ''
 	mkfifo "$making/asked"
 	snapshot_memory "$making" share=on
-	timeout --foreground --kill-after 5 120 \
-		"${machine[@]}" "${snapshot_args[@]}" -append "$kernel_args" \
+	timeout --foreground --kill-after 5 300 \
+		"${machine[@]}" "${snapshot_args[@]}" -append "$kernel_args switchyard.keep" \
 		-drive "file=$making/disk,format=raw,if=virtio,snapshot=on" \
 		-chardev "file,id=status,path=$making/status" -chardev null,id=output \
 		-chardev "file,id=console,path=$making/console" -qmp stdio \

@@ -10,12 +10,16 @@
 #                       repeatable.  igb and e1000e sit behind PCIe root ports.
 #   --debug             the debug kernel, with 2G and build/kselftest-debug to share
 #   --icount            one CPU whose clock counts instructions: a nanosecond each
-#   --share DIR         folder seen as /switchyard (build/kselftest)
+#   --share DIR         folder of which a copy is seen as /switchyard (build/kselftest);
+#                       with --interactive the folder itself
 #   --append ARGS       more for the kernel's command line
 #   --timeout SECONDS   the whole run's limit (600)
 #   --log FILE          the console's log (build/vm/console.log)
 #   --interactive       a shell on the console; COMMAND, if any, in its place
 #   --verbose           the console on standard error while it runs
+#
+# An emulated machine goes on from where an equal one had booted, see snapshot.sh;
+# SWITCHYARD_SNAPSHOT=no has it booted.
 #
 # COMMAND's output comes on standard output, apart from the console.  The status is
 # 0 only if the machine said so after COMMAND had ended with 0, the module was

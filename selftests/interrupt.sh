@@ -67,7 +67,7 @@ traffic
 between "released, the interrupts come again" $(($(interrupts) - before)) 1 100000
 expect "and the stack gets the packets" in_client ping -q -c 2 -i 0.1 "$GATEWAY"
 
-expect "the device is claimed, adaptive" yardctl claim "$front" --cpus 2 --idle-timeout 300ms
+expect "the device is claimed, adaptive" yardctl claim "$front" --cpus 2 --idle-timeout 600ms
 expect "it rests on interrupts" eval 'handovers=$(slowwait 5 resting)'
 expect "traffic has its queues polled" warm
 between "the change is counted" $(($(queue_sum "$front" handovers) - handovers)) 4 1000

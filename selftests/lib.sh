@@ -9,6 +9,8 @@
 HERE=$(cd "$(dirname "$(readlink -e "${BASH_SOURCE[0]}")")" && pwd)
 # shellcheck source=/dev/null
 . "$HERE/../net/lib.sh"
+# shellcheck source=lib/quick.sh
+. "$HERE/lib/quick.sh"
 # shellcheck source=/dev/null
 . "$HERE/../kselftest/ktap_helpers.sh"
 
@@ -17,7 +19,7 @@ PATH=$HERE/bin:$PATH
 SLOW=${SWITCHYARD_SLOW:-1}
 MODULE=${SWITCHYARD_MODULE:-$HERE/switchyard.ko}
 SPEC=$HERE/../Documentation/netlink/specs/switchyard.yaml
-ended=
+ended='' unload_deferred=''
 scratch=$(mktemp)
 
 # need TOOL...: skips the whole scenario when a tool is missing.
@@ -44,7 +46,8 @@ loaded() {
 load() {
 	[ -f "$MODULE" ] || skip_all "$MODULE has not been built"
 	insmod "$MODULE" "$@" || return 1
-	defer unload_if_loaded
+	[ -n "$unload_deferred" ] || defer unload_if_loaded
+	unload_deferred=yes
 }
 
 # unload: unloads the module.
@@ -72,7 +75,7 @@ wait_for() {
 slowwait() {
 	local limit=$(($1 * SLOW))
 	shift
-	loopy_wait "sleep 0.1" "$((limit * 1000))" "$@"
+	busywait "$((limit * 1000))" "$@"
 }
 
 # wire N: the two network cards at the ends of wire N of the virtual machine, in the
@@ -87,9 +90,9 @@ wire() {
 
 # card ADDRESS: the name of the network card with that permanent address.
 card() {
-	local dir
+	local dir address
 	for dir in /sys/class/net/*; do
-		if [ "$(cat "$dir/address" 2>/dev/null)" = "$1" ]; then
+		if read -r address 2>/dev/null <"$dir/address" && [ "$address" = "$1" ]; then
 			echo "${dir##*/}"
 			return
 		fi

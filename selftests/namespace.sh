@@ -91,7 +91,7 @@ expect "the name space ends" ip netns del "$one"
 expect "the card is back in the initial one" wait_for 10000 test -e "/sys/class/net/$B"
 expect "no engine is left" wait_for 5000 eval '[ -z "$(engines)" ]'
 expect "no collector but that of the initial name space and of the other" \
-	wait_for 5000 eval '[ "$(ps -e -o comm= | grep -c "^switchyard/gc")" = 2 ]'
+	wait_for 5000 eval '[ "$(threads | grep -c "^switchyard/gc")" = 2 ]'
 ip addr add "$SWITCH/24" dev "$B"
 ip link set "$B" up
 defer unplug
@@ -103,7 +103,7 @@ expect "and released" yardctl release "$B"
 # A name space that ends by itself, as its last process does.
 expect "a short-lived name space has a switch" \
 	unshare --net "$HERE/bin/yardctl" service add udp 10.9.0.1:53
-expect "which ends with it" wait_for 5000 eval '[ "$(ps -e -o comm= | grep -c "^switchyard/gc")" = 2 ]'
+expect "which ends with it" wait_for 5000 eval '[ "$(threads | grep -c "^switchyard/gc")" = 2 ]'
 expect "the module unloads with a switch in another name space" unload
 equal "whose yard0 is gone" "$(ip -n "$two" -br link show dev yard0 2>/dev/null)" ""
 finish

@@ -29,22 +29,29 @@ kill_quietly() {
 # itself sends does not come by NAPI, but straight through the backlog.
 pair() {
 	ip link add near0 type veth peer name far0 netns "$server" &&
-		ip addr add 10.31.2.1/24 dev near0 &&
-		ip -n "$server" addr add 10.31.2.2/24 dev far0 &&
-		ip -n "$server" addr add 10.31.2.3/24 dev far0 &&
 		ethtool -K near0 gro on &&
-		ip netns exec "$server" ethtool -K far0 tso off &&
-		ip -n "$server" link set far0 up &&
-		ip link set near0 up &&
-		ip -n "$server" route replace default via 10.31.2.1
+		nsenter --net="/run/netns/$server" ethtool -K far0 tso off &&
+		ip -batch - <<-EOF && ip -n "$server" -batch - <<-EOF2
+			addr add 10.31.2.1/24 dev near0
+			link set near0 up
+		EOF
+			addr add 10.31.2.2/24 dev far0
+			addr add 10.31.2.3/24 dev far0
+			link set far0 up
+			route replace default via 10.31.2.1
+		EOF2
 }
 
 # plug: the ends of wire 0, with addresses.
 plug() {
-	ip addr replace "$SWITCH/24" dev "$B" && ip link set "$B" up &&
-		ip -n "$client" addr replace 10.31.1.2/24 dev "$A" &&
-		ip -n "$client" link set "$A" up &&
-		ip -n "$client" route replace default via "$SWITCH"
+	ip -batch - <<-EOF && ip -n "$client" -batch - <<-EOF2
+		addr replace $SWITCH/24 dev $B
+		link set $B up
+	EOF
+		addr replace 10.31.1.2/24 dev $A
+		link set $A up
+		route replace default via $SWITCH
+	EOF2
 }
 
 unplug() {
@@ -60,9 +67,9 @@ stage() {
 	wire 0
 	setup_ns client server || return 1
 	load || return 1
-	forward=$(sysctl -n net.ipv4.ip_forward)
-	sysctl -qw net.ipv4.ip_forward=1
-	defer sysctl -qw "net.ipv4.ip_forward=$forward"
+	read -r forward </proc/sys/net/ipv4/ip_forward
+	echo 1 >/proc/sys/net/ipv4/ip_forward
+	defer eval "echo $forward >/proc/sys/net/ipv4/ip_forward"
 	place "$A" "$client" && pair || return 1
 	defer ip link del near0
 	plug || return 1
@@ -109,9 +116,11 @@ traffic() {
 	defer rm -f "$answers"
 	# shellcheck disable=SC2016 # expanded by that shell
 	ip netns exec "$client" bash -c '
-		exec 2>/dev/null 3<>"/dev/udp/$1/9"
+		exec 2>/dev/null 3<>"/dev/udp/$1/9" 4<> <(:)
 		count=0
 		while :; do
+			# A hundred a second: at full speed it would take the host from all else.
+			read -r -t 0.005 -u 4
 			echo >&3
 			if read -r -t 0.1 -u 3; then
 				count=$((count + 1))
@@ -157,9 +166,19 @@ polled_packets() {
 	yardctl --json claims | jq 'map(.packets) | add // 0'
 }
 
+# threads: the names of the kernel's threads that bear ours.
+threads() {
+	local file name
+	for file in /proc/[0-9]*/comm; do
+		if read -r name 2>/dev/null <"$file" && [[ $name == switchyard* ]]; then
+			echo "$name"
+		fi
+	done
+}
+
 # engines: the names of the engines' threads.
 engines() {
-	ps -e -o comm= | grep '^switchyard/[0-9]' | sort
+	threads | grep '^switchyard/[0-9]' | sort
 }
 
 # refused TEXT WORDS COMMAND...: COMMAND, a claim, ends with status 1 and says WORDS;

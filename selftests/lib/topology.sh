@@ -55,29 +55,40 @@ topology() {
 name_space() {
 	setup_ns "$1"
 	local -n made=$1
-	ip netns exec "$made" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 \
-		net.ipv6.conf.default.disable_ipv6=1
+	# shellcheck disable=SC2016 # expanded there
+	nsenter --net="/run/netns/$made" bash -c \
+		'for all in /proc/sys/net/ipv6/conf/{all,default}/disable_ipv6; do echo 1 >"$all"; done'
 }
 
 forwarding_on() {
 	local before
-	before=$(sysctl -n net.ipv4.ip_forward)
-	sysctl -qw net.ipv4.ip_forward=1
-	defer sysctl -qw "net.ipv4.ip_forward=$before"
+	read -r before </proc/sys/net/ipv4/ip_forward
+	echo 1 >/proc/sys/net/ipv4/ip_forward
+	defer eval "echo $before >/proc/sys/net/ipv4/ip_forward"
 }
 
 # connect DEVICE PEER NAMESPACE NETWORK: DEVICE stays here as NETWORK.1, PEER goes into
 # the name space as NETWORK.2, with its default route by NETWORK.1.
 connect() {
 	place "$2" "$3"
-	defer ip link set "$1" down
-	defer ip addr flush dev "$1"
-	sysctl -qw "net.ipv6.conf.$1.disable_ipv6=1"
-	ip addr add "$4.1/24" dev "$1"
-	ip link set "$1" up
-	ip -n "$3" addr add "$4.2/24" dev "$2"
-	ip -n "$3" link set "$2" up
-	ip -n "$3" route add default via "$4.1"
+	defer disconnect "$1"
+	echo 1 >"/proc/sys/net/ipv6/conf/$1/disable_ipv6"
+	ip -batch - <<-EOF
+		addr add $4.1/24 dev $1
+		link set $1 up
+	EOF
+	ip -n "$3" -batch - <<-EOF
+		addr add $4.2/24 dev $2
+		link set $2 up
+		route add default via $4.1
+	EOF
+}
+
+disconnect() {
+	ip -batch - <<-EOF
+		addr flush dev $1
+		link set $1 down
+	EOF
 }
 
 everybody_there() {
