@@ -85,7 +85,6 @@ fn put_more(message: &mut Message<'_>, found: &Switch) -> Result {
         tuning.fragment_memory_limit(),
     )?;
     message.put_u32(attribute::FRAGMENT_TIMEOUT, tuning.fragment_timeout())?;
-    message.put_uint(attribute::FRAGMENT_MEMORY, found.fragment_bytes())?;
     let counts = found.connection_counts();
     message.put_uint(attribute::HALF_OPEN, counts.half_open)?;
     message.put_uint(attribute::CONNECTIONS_IPV4, counts.v4)?;

@@ -48,9 +48,7 @@ pub(crate) struct Expired<A: crate::core::tuple::Address> {
 impl<A: Version + Probe> Expired<A> {
     /// None yet.
     pub(crate) fn new() -> Self {
-        Self {
-            list: KVVec::new(),
-        }
+        Self { list: KVVec::new() }
     }
 
     /// Makes room for what one round may bring. Sleeps. Without memory nobody is told.
@@ -72,9 +70,8 @@ impl<A: Version + Probe> Expired<A> {
             && snapshot
                 .service_by_id(idle.service_id)
                 .is_some_and(|service| service.options().reset_at_expiry);
-        let kept = wants_reset
-            && self.list.len() < MOST
-            && self.list.push_within_capacity(*idle).is_ok();
+        let kept =
+            wants_reset && self.list.len() < MOST && self.list.push_within_capacity(*idle).is_ok();
         if kept {
             snapshot.changed(idle.destination_id, idle.state, ConnectionState::Expired);
             return Fate::Turn(ConnectionState::Expired);

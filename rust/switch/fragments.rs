@@ -101,11 +101,6 @@ impl Fragments for Waiting {
 }
 
 impl Switch {
-    /// Bytes of fragments that wait for their first one.
-    pub(crate) fn fragment_bytes(&self) -> u64 {
-        self.waiting.bytes(&BottomHalf::disable())
-    }
-
     /// Holds a fragment until its first one comes.
     #[cold]
     #[inline(never)]

@@ -2,8 +2,8 @@
 
 //! A switch: everything that one network namespace has of us.
 
-mod explain;
 mod expiry;
+mod explain;
 mod forward;
 mod fragments;
 mod local;

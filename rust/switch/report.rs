@@ -59,8 +59,7 @@ impl Switch {
 
     /// Bytes of fragments that wait for the rest of their packets.
     pub(crate) fn fragment_bytes(&self) -> u64 {
-        let bh = BottomHalf::disable();
-        self.waiting.bytes(&bh)
+        self.waiting.bytes(&BottomHalf::disable())
     }
 
     /// Has the connections follow what was set in [`Self::tuning`].
