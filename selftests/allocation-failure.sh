@@ -1,191 +1,39 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Memory runs out: each allocation of the module's loading, of each request and of packets
-# on their way fails in its turn.  What is asked for is refused and all is as it was, a
-# packet is dropped and counted, and nothing is lost for good.  Takes a kernel with fault
-# injection, such as that of "make check-debug".
+# Memory runs out: each allocation of the module's loading and of each request fails in its
+# turn.  What is asked for is refused and all is as it was, or it is done in full; giving
+# back and unloading cannot fail.  Takes a kernel with fault injection, such as that of
+# "make check-debug".  Packets have a scenario of their own, starvation.sh.
 #
-#     client 10.0.1.2 --- A [wire 0] B -- 10.9.9.9:53 -- veth --- server1 10.2.1.2:53
+#     switch: back1 10.2.1.1, yard0 10.9.9.1 --- veth --- server1 10.2.1.2
 
-# shellcheck disable=SC2016 # text for eval, awk and other shells
+# shellcheck disable=SC2016 # text for eval
 
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib/topology.sh"
 
-INJECTION=/sys/kernel/debug/failslab
-[ -e "$INJECTION/require-start" ] || skip_all "this kernel has no fault injection"
-
-PACKETS=200
+[ -e /sys/kernel/debug/failslab/require-start ] || skip_all "this kernel has no fault injection"
 
 walk() {
 	python3 "$HERE/lib/allocation.py" "$@"
 }
 
-# starve PERCENT: from now on that many allocations of the module fail, whoever makes them in
-# its name; none with 0.  lib/faults.py is for one chosen allocation.
-starve() {
-	local kind first size
-	read -r size first < <(awk '$1 == "switchyard" { print $2, $6 }' /proc/modules)
-	for kind in failslab fail_page_alloc; do
-		(
-			cd "/sys/kernel/debug/$kind" && echo 0 >probability && echo 0 >verbose &&
-				echo -1 >./times && echo N >task-filter && echo N >ignore-gfp-wait &&
-				echo 32 >stacktrace-depth && echo "$first" >require-start &&
-				printf '%#x\n' $((first + size)) >require-end && echo "$1" >probability
-		) || return 1
-	done
-	(cd /sys/kernel/debug/fail_page_alloc && echo N >ignore-gfp-highmem && echo 0 >min-order)
+# What is sent from yard0's address goes by yard0.
+yard_address() {
+	ip addr add "$YARD/32" dev yard0 && ip link set yard0 up &&
+		ip route add default dev yard0 table 100 && defer ip route flush table 100 &&
+		ip rule add from "$YARD" lookup 100 && defer ip rule del from "$YARD" lookup 100
 }
 
-# starving PERCENT COMMAND...: COMMAND meanwhile.
-starving() {
-	local status=0
-	starve "$1" || return 1
-	shift
-	"$@" || status=$?
-	starve 0
-	return "$status"
-}
+YARD=10.9.9.1
 
-# send FIRST [COUNT]: datagrams of new connections to the service.
-send() {
-	in_client python3 "$HERE/lib/udp.py" send "$VIP" 53 "$1" "${2:-$PACKETS}"
-}
-
-# arrived: datagrams that server 1 has got.
-arrived() {
-	in_server 1 awk '/^Udp: [0-9]/ { print $2 + $3 + $4 }' /proc/net/snmp
-}
-
-dropped_all() {
-	yardctl --json stats | jq '[.drops[].packets] | add'
-}
-
-# mark: what has arrived and been dropped counts from here.
-mark() {
-	arrived_then=$(arrived) dropped_then=$(dropped_all)
-}
-
-# came COUNT: whether that many have arrived since then.
-came() {
-	[ $(($(arrived) - arrived_then)) -ge "$1" ]
-}
-
-# Whether each of the datagrams sent since then has arrived or been counted.
-accounted() {
-	[ $(($(arrived) - arrived_then + $(dropped_all) - dropped_then)) -eq "$PACKETS" ]
-}
-
-accounted_for() {
-	expect "$1: each has arrived or is a counted drop" wait_for 5000 accounted
-	echo "# $(($(arrived) - arrived_then)) arrived, $(($(dropped_all) - dropped_then)) dropped"
-}
-
-# flood COUNT: as many datagrams of new connections to the service, by pktgen.
-flood() {
-	in_client bash -ec '
-		dev=$0
-		say() { echo "$2" >"/proc/net/pktgen/$1"; }
-		say kpktgend_3 rem_device_all
-		say kpktgend_3 "add_device $dev"
-		for line in "count $1" "delay 20000" "pkt_size 60" "dst_mac $2" "dst $3" \
-			"src_min 10.0.1.100" "src_max 10.0.1.103" "udp_dst_min 53" "udp_dst_max 53" \
-			"udp_src_min 1024" "udp_src_max 60000"; do
-			say "$dev" "$line"
-		done
-		say pgctrl start' "$front_peer" "$1" "$(cat "/sys/class/net/$front/address")" "$VIP"
-}
-
-# send_to_strangers FIRST: the same, to a server that has to be asked for.
-send_to_strangers() {
-	ip neigh flush dev "${back[1]}"
-	send "$1"
-}
-
-# everything: packets, changes and claims, for a while, whether they succeed or not.
-everything() {
-	local end=$((SECONDS + 10 * SLOW)) first=27000
-	while [ "$SECONDS" -lt "$end" ]; do
-		first=$((first + 100))
-		send "$first" 100
-		yardctl service add udp "$VIP:54" -d 10.2.1.2:5353 -d 10.2.1.3:5353
-		yardctl service set udp "$VIP:54" -s maglev
-		yardctl release "${back[1]}"
-		yardctl claim "${back[1]}" --cpus 1,2
-		yardctl service del udp "$VIP:54"
-		ping -I yard0 -c 1 -W 1 -q 10.2.1.2
-	done
-	return 0
-}
-
-need python3 jq tcpdump ping
+need python3 ping
 [ -f "$MODULE" ] || skip_all "$MODULE has not been built"
-work_dir
 topology veth
 relay "the loading was gone through" walk load "$MODULE"
 expect "the module loads" load
-expect "yard0 gets an address" eval 'ip addr add 10.9.9.1/32 dev yard0 && ip link set yard0 up'
-relay "the requests were gone through" walk requests "${back[1]}" 10.2.1.2
+expect "yard0 gets an address" yard_address
+relay "the requests were gone through" walk requests "${back[1]}" "$YARD" 10.2.1.2
 relay "the unloading was gone through" walk unload "${back[1]}"
-
-# Packets: with handlers in the drivers' interrupts, so that no allocation of a driver's
-# is made in our name.
-expect "the module loads again" load connection_limit=131072
-background in_server 1 socat -u UDP-RECV:5353 /dev/null
-expect "a server listens" slowwait 10 listening 1 udp 5353
-expect "all devices are claimed" claim_all
-expect "a service is made" yardctl service add udp "$VIP:53" -d 10.2.1.2:5353
-mark
-expect "datagrams are sent" send 20000
-expect "all arrive" wait_for 5000 came "$PACKETS"
-mark
-expect "and while there is no memory" starving 100 send 21000
-accounted_for "without memory"
-equal "new connections need none" $(($(arrived) - arrived_then)) "$PACKETS"
-
-tcpdump -i "$front" -n -U -w "$work/dump.pcap" udp 2>"$work/tcpdump.log" &
-dump=$!
-defer quit "$dump"
-expect "the wire is listened to" slowwait 10 grep -q "listening on" "$work/tcpdump.log"
-mark
-expect "datagrams are sent, of which there have to be copies" starving 100 send 22000
-accounted_for "without memory for copies"
-between "there was none for any" $(($(dropped no-memory))) "$PACKETS" "$PACKETS"
-mark
-expect "half of the time there is" starving 50 send 23000
-accounted_for "with memory for some"
-quit "$dump"
-
-mark
-expect "without neighbours and memory" starving 100 send_to_strangers 24000
-accounted_for "without memory for neighbours"
-mark
-expect "with memory again" send 25000
-accounted_for "afterwards"
-between "packets arrive" $(($(arrived) - arrived_then)) $((PACKETS * 9 / 10)) "$PACKETS"
-
-# More connections than there is room for, and no memory for more room.
-modprobe pktgen
-defer modprobe -r pktgen
-ip neigh replace 10.2.1.2 lladdr "$(in_server 1 cat "/sys/class/net/${back_peer[1]}/address")" dev "${back[1]}"
-before=$(dropped_all)
-expect "too many connections come" starving 100 flood 90000
-echo "# $(connection_count) connections; $(($(dropped_all) - before)) packets dropped"
-equal "no packet is unaccounted for" "$(counted received)" \
-	$(($(counted forwarded) + $(counted passed) + $(counted local_in) + $(dropped_all)))
-mark
-expect "with memory again" send 26000
-expect "new ones come in" wait_for 5000 came 1
-
-# All at once, now with engines.
-expect "the devices are released" eval 'yardctl release "$front" && yardctl release "${back[1]}"'
-expect "and claimed for engines" claim_all --cpus 1,2
-expect "everything goes on while a third of all allocations fail" starving 33 everything
-yardctl service del udp "$VIP:54" 2>/dev/null
-yardctl claim "${back[1]}" --cpus 1,2 2>/dev/null
-mark
-expect "with memory again" send 40000
-expect "packets arrive" wait_for 5000 came $((PACKETS * 9 / 10))
-expect "the module unloads" unload
 finish

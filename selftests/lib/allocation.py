@@ -6,9 +6,9 @@ until it no longer allocates so many, and looks at what became of it each time.
 
 allocation.py load MODULE
     the module's loading; it is not loaded before, nor after
-allocation.py requests DEVICE ADDRESS
+allocation.py requests DEVICE YARD ADDRESS
     the requests of the netlink family, claims of DEVICE among them; ADDRESS answers what
-    yard0 sends
+    is sent from yard0's address YARD
 allocation.py unload DEVICE
     the module's unloading, with DEVICE claimed; all allocations fail
 
@@ -177,9 +177,9 @@ def walk_load(module):
 class Requests:
     """The requests to the switch of this name space."""
 
-    def __init__(self, device, address):
+    def __init__(self, device, yard_address, address):
         self.yard = Yard()
-        self.device, self.address = device, address
+        self.device, self.yard_address, self.address = device, yard_address, address
         self.listener = nl.open_socket()
         # A port of its own: that of a socket without one is the kernel's, which is not told.
         self.listener.bind((0, 0))
@@ -305,7 +305,7 @@ class Requests:
 
     def works(self):
         """What a socket sends by yard0 is answered."""
-        done = subprocess.run(["ping", "-I", "yard0", "-c", "1", "-W", "2", "-q", self.address],
+        done = subprocess.run(["ping", "-I", self.yard_address, "-c", "2", "-W", "2", "-q", self.address],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         if done.returncode:
             raise Wrong(f"yard0 does not work: {done.stdout.decode()}")
@@ -382,9 +382,9 @@ class Requests:
         self.yard.ynl.close()
 
 
-def walk_requests(device, address):
+def walk_requests(*arguments):
     """All of the family."""
-    requests = Requests(device, address)
+    requests = Requests(*arguments)
     requests.walk_claims()
     requests.walk_switches()
     requests.walk_questions()
