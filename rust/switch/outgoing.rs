@@ -2,6 +2,8 @@
 
 //! What sockets send through `yard0`: routed, and sent by the right device (Fig. 8).
 
+use kernel::sync::rcu;
+
 use super::Switch;
 use crate::{
     core::drop_reason::DropReason,
@@ -14,6 +16,9 @@ use crate::{
 impl Switch {
     /// Routes a packet, its data beginning at the link-layer header, and sends it.
     pub(crate) fn send_outgoing(&self, mut packet: SkBuff, bh: &BottomHalf) {
+        // The stack calls packet handlers under it, but nobody does for an engine; the neighbour
+        // table wants it in name, though disabled bottom halves are as good.
+        let _guard = rcu::read_lock();
         if packet.family().is_none() || !packet.pull_link_header() {
             self.drop_packet(packet, DropReason::NoRoute);
             return;

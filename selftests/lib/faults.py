@@ -12,6 +12,7 @@ Documentation/fault-injection/fault-injection.rst.
 
 import os
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 DEBUG = Path("/sys/kernel/debug")
@@ -38,12 +39,32 @@ def ours():
             if words[0] == "switchyard":
                 first = int(words[5], 16)
                 return first, first + int(words[1])
+    return address_of("_etext"), 0xFFFFFFFFFF000000
+
+
+# What these allocate for themselves is not ours, and without it they would go blind: objects
+# of kmemleak, pages of KASAN.  First and last function of each.
+WATCHERS = {
+    "failslab": ("__alloc_object", "kmemleak_seq_show"),
+    "fail_page_alloc": ("kasan_save_stack", "kasan_quarantine_reduce"),
+}
+
+
+def watcher(kind):
+    """(first, last) address of such code, if there is any."""
+    first, last = map(address_of, WATCHERS[kind])
+    return (first, last) if 0 < last - first < 1 << 16 else (0, 0)
+
+
+@lru_cache
+def address_of(name):
+    """Where the kernel has `name`; 0 if it has no such thing."""
     with open("/proc/kallsyms", encoding="ascii") as symbols:
         for line in symbols:
-            address, _, name = line.split()[:3]
-            if name == "_etext":
-                return int(address, 16), 0xFFFFFFFFFF000000
-    raise LookupError("_etext is not to be found: is this root?")
+            words = line.split()
+            if words[2] == name:
+                return int(words[0], 16)
+    return 0
 
 
 class Nth:
@@ -82,9 +103,12 @@ class Faults:
     def only(self, span):
         """Allocations fail under code within `span` alone."""
         for kind in KINDS:
-            self.set(kind, "stacktrace-depth", 0 if span == EVERYWHERE else DEPTH)
+            self.set(kind, "stacktrace-depth", DEPTH)
             self.set(kind, "require-start", f"{span[0]:#x}")
             self.set(kind, "require-end", f"{span[1]:#x}")
+            first, last = watcher(kind)
+            self.set(kind, "reject-start", f"{first:#x}")
+            self.set(kind, "reject-end", f"{last:#x}")
 
     def _last(self, lasting):
         """Whether all that come after the chosen one fail as well."""
