@@ -43,8 +43,9 @@ network() {
 
 # fetch6 COUNT: so many requests of the IPv6 service.
 fetch6() {
-	in_client curl -6 -g -sS --max-time 20 --connect-timeout 5 -H 'Connection: close' \
-		"http://[$VIP6]/who?[1-$1]"
+	# By a name, since curl would take the address's brackets for those of a range.
+	in_client curl -6 --resolve "service:80:$VIP6" -sS --max-time 20 --connect-timeout 5 \
+		-H 'Connection: close' "http://service/who?[1-$1]"
 }
 
 # Whether 200 kB from the client come to server 2 as they were sent, on port 81.
