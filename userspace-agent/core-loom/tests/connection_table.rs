@@ -168,7 +168,7 @@ impl Memory<Ipv4Address> for View<'_> {
 
     fn chunk(&self, chunk: u32) -> Option<&[Slot]> {
         let there = self.store.is_there.load(Ordering::Acquire);
-        (there & 1 << chunk != 0)
+        (there & (1 << chunk) != 0)
             .then(|| self.store.chunks.get(chunk as usize))?
             .map(Vec::as_slice)
     }
