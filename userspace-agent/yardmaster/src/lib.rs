@@ -15,6 +15,7 @@ mod master;
 pub mod number;
 mod plan;
 mod policy;
+pub mod simulate;
 mod smooth;
 mod track;
 mod weights;

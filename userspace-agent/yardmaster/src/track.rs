@@ -11,8 +11,10 @@ use crate::decision::{Limit, State};
 use crate::smooth::part;
 use crate::{DestinationPlan, Load, Policy};
 
-/// How fast the least latency that was seen is forgotten.
-const BASE_MEMORY: Duration = Duration::from_secs(300);
+/// How fast the base latency follows one that is less.
+const BASE_DOWN: Duration = Duration::from_secs(10);
+/// How fast it follows one that is more.
+const BASE_UP: Duration = Duration::from_secs(3600);
 /// A newcomer's first share of its level.
 const START: f64 = 0.1;
 
@@ -136,8 +138,11 @@ impl Track {
         self.reported_level = self.level * self.part_now(received_at, policy);
         self.base_latency = match (self.base_latency, self.smooth.latency) {
             (Some(base), Some(latency)) => {
-                let passed = passed.unwrap_or_default().as_secs_f64();
-                Some(latency.min(base * (1.0 + passed / BASE_MEMORY.as_secs_f64())))
+                let passed = passed.unwrap_or_default();
+                // Down in a few reports, so that one lucky one does not count for long;
+                // up in an hour.
+                let memory = if latency < base { BASE_DOWN } else { BASE_UP };
+                Some(base + crate::smooth::part(passed, memory) * (latency - base))
             }
             (_, latency) => latency,
         };

@@ -11,7 +11,7 @@ const NEGLIGIBLE: f64 = 0.001;
 /// there is always someone above a quantile.
 const HOT: f64 = 1.2;
 /// No less of a correction, however steep the server's latency is.
-const STEEPEST: f64 = 0.1;
+const LEAST_PART: f64 = 0.1;
 
 /// The algorithm `latency`.
 ///
@@ -55,8 +55,8 @@ impl Latency {
         all.get(index(self.hot_quantile * last)).copied()
     }
 
-    /// The latency that cold servers are corrected towards: their geometric mean by
-    /// level, so that corrections leave the sum about as it is.
+    /// The latency that cold servers are corrected towards: the geometric mean of theirs
+    /// by level, so that corrections leave the sum about as it is.
     fn usual(candidates: &[Candidate<'_>], is_hot: impl Fn(&Candidate<'_>) -> bool) -> f64 {
         let (mut levels, mut logarithms) = (0.0, 0.0);
         for candidate in candidates.iter().filter(|c| !is_hot(c)) {
@@ -103,7 +103,7 @@ impl Algorithm for Latency {
 
     fn formula(&self) -> String {
         format!(
-            "cold: level = w * (T / t)^({} * steep ); hot (rif > R): \
+            "cold: level = w * (T / t)^({} * part); hot (rif > R): \
              level = w * least^rank * R / rif",
             self.gain
         )
@@ -127,11 +127,11 @@ impl Algorithm for Latency {
                 return Some((1.0, 1.0));
             }
             let base = candidate.base_latency.unwrap_or(latency) + NEGLIGIBLE;
-            let mut steep = (base / latency).clamp(STEEPEST, 1.0);
+            let mut part = (base / latency).clamp(LEAST_PART, 1.0);
             if ratio > 1.0 {
-                steep *= heat(candidate).map_or(1.0, Heat::room);
+                part *= heat(candidate).map_or(1.0, Heat::room);
             }
-            Some((ratio.powf(self.gain * steep), steep))
+            Some((ratio.powf(self.gain * part), part))
         };
         let least = candidates
             .iter()
@@ -155,7 +155,7 @@ impl Algorithm for Latency {
                         ]),
                     );
                 }
-                let (Some(latency), Some((ratio, steep))) =
+                let (Some(latency), Some((ratio, part))) =
                     (candidate.load.latency, cold(candidate))
                 else {
                     return without(candidate, "no latency is reported");
@@ -164,13 +164,13 @@ impl Algorithm for Latency {
                     ("w", level),
                     ("t", latency),
                     ("T", (usual - NEGLIGIBLE).max(0.0)),
-                    ("steep", steep),
+                    ("part", part),
                 ];
                 let terms = match heat {
                     Some(heat) => {
-                        let [w, t, usual, steep] = terms;
+                        let [w, t, usual, part] = terms;
                         let rif = ("rif", heat.in_flight);
-                        Terms::new([w, t, usual, steep, rif, ("R", heat.border)])
+                        Terms::new([w, t, usual, part, rif, ("R", heat.border)])
                     }
                     None => Terms::new(terms),
                 };
