@@ -121,7 +121,7 @@ impl Default for Policy {
             algorithm: Algorithm::Static,
             wants: Vec::new(),
             smoothing: Duration::from_secs(2),
-            dead_band: 0.01,
+            dead_band: 0.03,
             slew: 0.4,
             floor: 0.05,
             ceiling: 16.0,
