@@ -114,6 +114,14 @@ impl Balance {
         }
     }
 
+    /// The weight that the kernel is known to have: `None` if it is no destination of
+    /// the service, `Some(None)` if the kernel has no such destination.
+    #[must_use]
+    pub fn known_weight(&self, endpoint: SocketAddr) -> Option<Option<u32>> {
+        let track = self.tracks.iter().find(|t| t.plan.endpoint == endpoint)?;
+        Some(track.written)
+    }
+
     /// Takes note of all that the kernel has.
     pub fn written_all(&mut self, kernel: &BTreeMap<SocketAddr, u32>) {
         for track in &mut self.tracks {
@@ -344,6 +352,12 @@ impl Balance {
                 })
                 .collect(),
         }
+    }
+
+    /// The algorithm's name.
+    #[must_use]
+    pub fn algorithm(&self) -> String {
+        self.algorithm.name()
     }
 
     /// How many destinations it has.

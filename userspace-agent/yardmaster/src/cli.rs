@@ -5,9 +5,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use switchyard_netlink::Scheduler;
 use yardmaster::simulate::Kind;
+
+use crate::daemon::settings::{DEFAULT_PATH, DEFAULT_SOCKET};
 
 /// Turns the load of servers into the distribution of a Switchyard load balancer.
 #[derive(Debug, Parser)]
@@ -20,12 +22,129 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make weights of load and write them to the kernel, until told to stop.
+    ///
+    /// The kernel keeps the weights that it has when yardmaster ends, and yardmaster
+    /// begins with those. A changed file is read anew by itself, or at SIGHUP.
+    Run(RunArgs),
+    /// Look whether the configuration file is right.
+    Check(CheckArgs),
+    /// Tell how the weights of a service came about.
+    Explain(ExplainArgs),
+    /// Show all services at a glance.
+    Status(StatusArgs),
     /// Try algorithms on simulated servers.
     ///
     /// The master, its algorithms and the kernel's schedulers are the real ones; the
     /// servers, their reports and the clients are simulated. The same seed gives the
     /// same result.
     Simulate(SimulateArgs),
+    /// Make keys: an authority, and a certificate for each name.
+    Keys(KeysArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page in roff.
+    Man,
+}
+
+/// How to run.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
+    pub config: PathBuf,
+
+    /// Act on the switch of this network namespace, as `ip netns` names it.
+    #[arg(long, value_name = "NAME")]
+    pub netns: Option<String>,
+
+    /// Decide, but leave the kernel alone.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// What is worth a line in the log.
+    #[arg(long, value_enum, value_name = "LEVEL", default_value = "info")]
+    pub log_level: Level,
+
+    /// Log in JSON.
+    #[arg(long)]
+    pub log_json: bool,
+}
+
+/// What is worth a line in the log.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Level {
+    /// What does not work.
+    Error,
+    /// And what is strange.
+    Warn,
+    /// And what happens.
+    Info,
+    /// And each weight written.
+    Debug,
+}
+
+/// Which keys to make.
+#[derive(Args, Debug)]
+pub struct KeysArgs {
+    /// Where to.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+
+    /// Host names or addresses: of each agent, and the master's.
+    #[arg(value_name = "NAME", required = true)]
+    pub names: Vec<String>,
+
+    /// How many days the certificates last.
+    #[arg(
+        long,
+        default_value_t = switchyard_report::keys::DAYS,
+        value_parser = clap::value_parser!(u32).range(1..=36500)
+    )]
+    pub days: u32,
+
+    /// Make anew what is there, but the authority.
+    #[arg(long)]
+    pub renew: bool,
+}
+
+/// Which file.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]
+    pub config: PathBuf,
+}
+
+/// What to explain.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// The service, as in `tcp 10.0.0.1:80` or `tcp://10.0.0.1:80`.
+    #[arg(required = true, num_args = 1..=2, value_names = ["PROTOCOL", "ADDRESS:PORT"])]
+    pub service: Vec<String>,
+
+    /// The control socket of the daemon.
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_SOCKET)]
+    pub socket: PathBuf,
+
+    /// Print JSON instead of words.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to show.
+#[derive(Args, Debug)]
+pub struct StatusArgs {
+    /// The control socket of the daemon.
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_SOCKET)]
+    pub socket: PathBuf,
+
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What to simulate.
@@ -84,6 +203,10 @@ pub struct SimulateArgs {
     /// Write a plot to this file, as SVG.
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,
+
+    /// Explain the last decision of each run, too.
+    #[arg(long)]
+    pub explain: bool,
 
     /// Print JSON instead of a table.
     #[arg(long)]

@@ -4,12 +4,17 @@
 
 use std::io;
 
+use crate::daemon::settings::BadSettings;
+
 /// Why a command failed; displays as one sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The words make no sense.
     #[error("{0}")]
     Usage(String),
+    /// The configuration cannot be used.
+    #[error("{0}")]
+    Settings(#[from] BadSettings),
     /// Output could not be written.
     #[error("cannot write: {0}")]
     Output(io::Error),
@@ -25,7 +30,7 @@ impl Failure {
     /// The exit status, as the manual page lists them.
     pub const fn status(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Settings(_) => 2,
             Self::BrokenPipe => 0,
             Self::Output(_) | Self::Other(_) => 1,
         }

@@ -11,6 +11,7 @@
 pub mod algorithm;
 mod balance;
 mod decision;
+mod explain;
 mod master;
 pub mod number;
 mod plan;
@@ -22,6 +23,7 @@ mod weights;
 
 pub use balance::Balance;
 pub use decision::{Decision, DestinationDecision, Limit, State};
+pub use explain::explain;
 pub use master::{KernelWeights, Master, WeightChange};
 pub use plan::{DestinationPlan, ServicePlan};
 pub use policy::{Algorithm, Policy, PolicyError};

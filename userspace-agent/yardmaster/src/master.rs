@@ -89,6 +89,14 @@ impl Master {
         }
     }
 
+    /// Whether the kernel is known to have this weight; `None` if it is no destination
+    /// of ours.
+    #[must_use]
+    pub fn is_written(&self, change: &WeightChange) -> Option<bool> {
+        let balance = &self.services.get(&change.service)?.balance;
+        Some(balance.known_weight(change.endpoint)? == Some(change.weight))
+    }
+
     /// Decides anew for all services, and gives what the kernel should change. The same
     /// changes come again until they are said to be [written](Self::written).
     pub fn round(&mut self, inventory: &Inventory, now: Timestamp) -> Vec<WeightChange> {

@@ -88,6 +88,7 @@ pub struct Policy {
     /// Labels that a server has to have to get any connections of the service.
     pub wants: Vec<String>,
     /// Time constant of the low-pass filter that reports go through.
+    #[serde(with = "humantime_serde")]
     pub smoothing: Duration,
     /// Relative change of a weight that is not worth making: 0.01 is 1 %.
     pub dead_band: f64,
@@ -100,10 +101,13 @@ pub struct Policy {
     /// Highest level, as a multiple of the configured weight.
     pub ceiling: f64,
     /// How long a newcomer takes to its full share.
+    #[serde(with = "humantime_serde")]
     pub slow_start: Duration,
     /// Without a report for this long, a server's agent counts as silent.
+    #[serde(with = "humantime_serde")]
     pub silent_after: Duration,
     /// The time between two steps of a silent agent's server to its configured weight.
+    #[serde(with = "humantime_serde")]
     pub silent_step: Duration,
     /// How many steps there are.
     pub silent_steps: u32,

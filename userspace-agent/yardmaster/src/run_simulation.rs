@@ -58,6 +58,11 @@ pub fn run(args: &SimulateArgs, out: &mut impl Write) -> Result<(), Failure> {
         writeln!(out)?;
     } else {
         out.write_all(simulate::table(&results).as_bytes())?;
+        for result in results.iter().filter(|_| args.explain) {
+            if let Some(decision) = &result.decision {
+                writeln!(out, "\n{}\n{}", result.name, yardmaster::explain(decision))?;
+            }
+        }
     }
     Ok(())
 }

@@ -32,7 +32,7 @@ pub use server::{Ended, Server, ServerSpec, Window};
 pub use table::table;
 
 use crate::number::{index, real, whole};
-use crate::{DestinationPlan, KernelWeights, Master, ServicePlan};
+use crate::{Decision, DestinationPlan, KernelWeights, Master, ServicePlan};
 use choice::Choice;
 use time::Real;
 
@@ -225,7 +225,7 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn run(mut self) -> Vec<PhaseResult> {
+    fn run(mut self) -> (Vec<PhaseResult>, Option<Decision>) {
         let control = &self.scenario.control;
         for server in 0..self.servers.len() {
             // Agents do not keep step.
@@ -260,7 +260,8 @@ impl<'a> Simulation<'a> {
                 }
             }
         }
-        self.results
+        let decision = self.master.decision(&self.service);
+        (self.results, decision)
     }
 
     fn current(&self) -> Option<&'a Phase> {
@@ -458,11 +459,12 @@ fn short(latency: f64) -> f32 {
 /// Runs a scenario.
 #[must_use]
 pub fn run(name: &str, scenario: &Scenario) -> RunResult {
-    let simulation = Simulation::new(scenario);
+    let (phases, decision) = Simulation::new(scenario).run();
     RunResult {
         name: name.to_owned(),
         algorithm: crate::algorithm::of(&scenario.policy).name(),
         scheduler: scenario.scheduler.to_string(),
-        phases: simulation.run(),
+        phases,
+        decision,
     }
 }

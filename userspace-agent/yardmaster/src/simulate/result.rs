@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::server::Window;
 use crate::number::{index, real, real_u64};
+use crate::Decision;
 
 /// One phase of one run.
 #[derive(Clone, Debug, Serialize)]
@@ -45,6 +46,8 @@ pub struct RunResult {
     pub scheduler: String,
     /// Each phase.
     pub phases: Vec<PhaseResult>,
+    /// The master's last decision.
+    pub decision: Option<Decision>,
 }
 
 /// The value that this part of sorted values does not exceed.
