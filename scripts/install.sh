@@ -9,7 +9,7 @@
 cd "$TOP"
 
 what=$1 prefix=$2 root=${DESTDIR:-}
-tools=(yardctl yard-agent)
+tools=(yardctl yard-agent yardmaster)
 # Shell and the file that its completions of a tool are looked for in.
 completions=(
 	bash:share/bash-completion/completions/@
@@ -47,9 +47,11 @@ install)
 	done
 	# The unit knows where its program is; a configuration is never put in another's place.
 	install -d "$root/etc/switchyard" "$root$prefix/lib/systemd/system"
-	sed "s|/usr/local/|$prefix/|" userspace-agent/agent/yard-agent.service \
-		>"$root$prefix/lib/systemd/system/yard-agent.service"
-	install -m 644 userspace-agent/agent/yard-agent.toml "$root/etc/switchyard/yard-agent.toml.example"
+	for pair in agent/yard-agent yardmaster/yardmaster; do
+		sed "s|/usr/local/|$prefix/|" "userspace-agent/$pair.service" \
+			>"$root$prefix/lib/systemd/system/${pair#*/}.service"
+		install -m 644 "userspace-agent/$pair.toml" "$root/etc/switchyard/${pair#*/}.toml.example"
+	done
 	for page in Documentation/man/*.[1-9]; do
 		if [ -f "$page" ]; then
 			install -D -m 644 "$page" "$root$prefix/share/man/man${page##*.}/${page##*/}"
@@ -67,8 +69,10 @@ uninstall)
 	for tool in "${tools[@]}"; do
 		rm -f "$root$prefix/sbin/$tool"
 	done
-	rm -f "$root$prefix/lib/systemd/system/yard-agent.service" \
-		"$root/etc/switchyard/yard-agent.toml.example"
+	for daemon in yard-agent yardmaster; do
+		rm -f "$root$prefix/lib/systemd/system/$daemon.service" \
+			"$root/etc/switchyard/$daemon.toml.example"
+	done
 	for tool in "${tools[@]}"; do
 		for pair in "${completions[@]}"; do
 			file=${pair#*:}

@@ -123,6 +123,9 @@ pub(crate) struct Family<A: Held> {
     pub(super) knows: AtomicBool,
 }
 
+/// A chunk that has been taken out and is still to be freed.
+pub(super) type RetiredChunk<A> = Retired<Box<Chunk<A>, <A as Held>::Memory>>;
+
 impl<A: Held> Family<A> {
     /// An empty table without slots. Sleeps.
     ///
@@ -216,10 +219,7 @@ impl<A: Held> Family<A> {
 
     /// Takes the last chunk away of those without a connection, if there is one: its number, and
     /// what is to be dropped. For one caller at a time.
-    pub(super) fn take_chunk(
-        &self,
-        shared: &Shared,
-    ) -> Option<(u32, Retired<Box<Chunk<A>, A::Memory>>)> {
+    pub(super) fn take_chunk(&self, shared: &Shared) -> Option<(u32, RetiredChunk<A>)> {
         let end = self.end.load(Relaxed);
         let bh = BottomHalf::disable();
         let table = self.table(shared, &bh);

@@ -5,16 +5,15 @@
 
 use ::core::sync::atomic::Ordering::Relaxed;
 use kernel::{
-    alloc::Box,
     prelude::*, //
 };
 
 use super::{
     array::LEAST,
     family::{
-        Chunk,
         Family,
         Held,
+        RetiredChunk,
         CHUNK, //
     },
     resizer::Resizer,
@@ -33,7 +32,6 @@ use crate::{
         bh::BottomHalf,
         clock::coarse_milliseconds, //
         kthread::Current,
-        rcu::Retired,
     },
 };
 
@@ -73,7 +71,7 @@ pub(super) struct Keeper<'a, A: Held> {
     resize: Resize,
     resizer: Resizer<'a, A>,
     /// Chunks that were taken away, and some may still look at.
-    retired: KVec<(u32, Retired<Box<Chunk<A>, A::Memory>>)>,
+    retired: KVec<(u32, RetiredChunk<A>)>,
     /// Where the next round begins.
     start: u32,
     is_starved: bool,

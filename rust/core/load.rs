@@ -137,12 +137,12 @@ impl Load {
 
     /// Whether this deadline is still to be met. Any number may be that of a deadline.
     pub fn is_open(&self, deadline: u32) -> bool {
-        self.deadline_met.load(Relaxed) != u64::from(deadline) | 1 << 32
+        self.deadline_met.load(Relaxed) != u64::from(deadline) | (1 << 32)
     }
 
     /// Notes that a deadline was met.
     pub fn meet(&self, deadline: u32) {
         self.deadline_met
-            .store(u64::from(deadline) | 1 << 32, Relaxed);
+            .store(u64::from(deadline) | (1 << 32), Relaxed);
     }
 }

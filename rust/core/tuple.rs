@@ -148,9 +148,9 @@ const fn mix(value: u64, by: u64) -> u64 {
 /// An endpoint and 16 bits more in a number, for hashes that are the same on every machine.
 #[inline(always)]
 fn plain<A: Address>(endpoint: Endpoint<A>, more: u16) -> u64 {
-    let rest = u64::from(endpoint.port) << 16 | u64::from(more);
+    let rest = (u64::from(endpoint.port) << 16) | u64::from(more);
     match A::FAMILY {
-        Family::V4 => endpoint.address.mixed() << 32 | rest,
+        Family::V4 => (endpoint.address.mixed() << 32) | rest,
         Family::V6 => mix(endpoint.address.mixed() ^ MULTIPLIERS[0], MULTIPLIERS[1]) ^ rest,
     }
 }
@@ -180,7 +180,7 @@ pub const fn identity_hash(identity: Endpoint<IpAddress>, purpose: u16) -> u64 {
             let bits = address.bits();
             let high = mix((bits >> 64) as u64 ^ MULTIPLIERS[1], MULTIPLIERS[0]);
             let low = mix(high ^ bits as u64, MULTIPLIERS[1]);
-            low ^ ((identity.port as u64) << 16 | purpose as u64)
+            low ^ (((identity.port as u64) << 16) | purpose as u64)
         }
     };
     let mixed = mix(last ^ MULTIPLIERS[1], MULTIPLIERS[0]);

@@ -35,6 +35,9 @@ play() {
 	defer ip -n "$client" link set "$A" arp on promisc off down
 	address_of "$B" 10.0.1 2001:db8:1
 	address_of near9 10.2.1 2001:db8:2
+	# What the stack is left with ends there, and is not answered.
+	ip -6 route add blackhole default metric 1
+	defer ip -6 route del blackhole default metric 1
 	for host in 77 98 99; do
 		neighbour "$B" "10.0.1.$host" "2001:db8:1::$host" "01:$host"
 		neighbour near9 "10.2.1.$host" "2001:db8:2::$host" "02:$host"

@@ -169,6 +169,7 @@ web() {
 			scgi_temp_path $work/scgi$n;
 			server {
 				listen 80;
+				listen [::]:80;
 				location /who { return 200 "server$n \$remote_addr\n"; }
 				location /file/ { alias $dir/; }
 			}

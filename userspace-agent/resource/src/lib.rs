@@ -33,6 +33,7 @@
 mod check;
 mod clock;
 mod complaints;
+mod core;
 mod event;
 mod kernel;
 mod manager;
@@ -46,4 +47,4 @@ mod verdict;
 pub use kernel::{counters_of, kernel_counters};
 pub use manager::{Gone, Manager, Settings, StartError};
 pub use passive::Counters;
-pub use spec::{BadSpec, CheckKind, CheckSpec, SourceSpec, TargetSpec};
+pub use spec::{BadSpec, CheckKind, CheckSpec, SourceSpec, StatusRange, TargetSpec};

@@ -66,7 +66,7 @@ fn of_digits(text: &str) -> Result<Vec<u8>, String> {
     digits
         .chunks(2)
         .map(|pair| match *pair {
-            [high, low] => Ok(value(high)? << 4 | value(low)?),
+            [high, low] => Ok((value(high)? << 4) | value(low)?),
             _ => Err("the last byte has one digit alone".to_owned()),
         })
         .collect()

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! Metrics for Prometheus, made from the state when they are asked for: nothing is kept
+//! twice.
+
+use std::convert::Infallible;
+use std::fmt;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::CONTENT_TYPE;
+use hyper::{Request, Response, StatusCode};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{text, DescriptorEncoder, EncodeMetric, MetricEncoder};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+use switchyard_report::Reason;
+use switchyard_transport::Server;
+
+use super::shared::{Shared, State};
+
+/// The type of the text.
+const CONTENT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Writes the state as metrics.
+#[derive(Debug)]
+struct Exporter(Shared);
+
+type Labels<'a> = Vec<(&'static str, &'a str)>;
+
+/// One value with labels.
+fn sample(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help): (&str, &str),
+    kind: MetricType,
+    samples: &[(Labels<'_>, f64)],
+) -> fmt::Result {
+    let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
+    for (labels, value) in samples {
+        let one = |encoder: MetricEncoder<'_>| match kind {
+            MetricType::Counter => ConstCounter::new(*value).encode(encoder),
+            _ => ConstGauge::new(*value).encode(encoder),
+        };
+        if labels.is_empty() {
+            return one(metric);
+        }
+        one(metric.encode_family(labels)?)?;
+    }
+    Ok(())
+}
+
+impl Collector for Exporter {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let state = self.0.lock();
+        daemon(&state, &mut encoder)?;
+        services(&state, &mut encoder)?;
+        reports(&state, &mut encoder)
+    }
+}
+
+/// What the daemon has done.
+fn daemon(state: &State, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let counters = state.counters;
+    let real = yardmaster::number::real_u64;
+    for (name, help, value) in [
+        ("rounds", "Rounds", counters.rounds),
+        (
+            "transactions",
+            "Transactions that the kernel has taken",
+            counters.writes,
+        ),
+        (
+            "weights_written",
+            "Weights in these transactions",
+            counters.weights,
+        ),
+        (
+            "refusals",
+            "Transactions that the kernel has refused",
+            counters.refusals,
+        ),
+        ("reloads", "Configurations read", counters.reloads),
+        (
+            "bad_reloads",
+            "Configurations that could not be used",
+            counters.bad_reloads,
+        ),
+    ] {
+        let samples = [(Vec::new(), real(value))];
+        sample(encoder, (name, help), MetricType::Counter, &samples)?;
+    }
+    let last = [(Vec::new(), counters.last_round)];
+    let help = "How long the last round took, the kernel's part included";
+    sample(
+        encoder,
+        ("last_round_seconds", help),
+        MetricType::Gauge,
+        &last,
+    )?;
+    let up = [(Vec::new(), f64::from(u8::from(state.trouble.is_none())))];
+    sample(
+        encoder,
+        ("kernel_up", "Whether the kernel does as it is told"),
+        MetricType::Gauge,
+        &up,
+    )
+}
+
+/// A gauge of destinations: its name, what it is, and where it comes from.
+type Gauge = (
+    &'static str,
+    &'static str,
+    fn(&yardmaster::DestinationDecision) -> Option<f64>,
+);
+
+const GAUGES: [Gauge; 8] = [
+    ("weight", "Weight decided", |d| Some(f64::from(d.weight))),
+    ("share", "Part of new connections, 0 to 1", |d| {
+        Some(d.share)
+    }),
+    (
+        "level",
+        "Level over configured weight; 1 is no feedback",
+        |d| (d.configured > 0).then(|| d.level / f64::from(d.configured)),
+    ),
+    ("serving", "Whether it gets new connections", |d| {
+        Some(f64::from(u8::from(d.state.is_serving())))
+    }),
+    ("utilisation", "Utilisation, smoothed", |d| {
+        d.smoothed.utilisation
+    }),
+    (
+        "requests_per_second",
+        "Requests in a second, smoothed",
+        |d| d.smoothed.requests,
+    ),
+    (
+        "latency_seconds",
+        "Mean time to serve a request, smoothed",
+        |d| d.smoothed.latency,
+    ),
+    ("report_age_seconds", "Time since the last report", |d| {
+        d.age
+    }),
+];
+
+/// What is decided for each destination.
+fn services(state: &State, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    for (name, help, of) in GAUGES {
+        let name = format!("destination_{name}");
+        let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
+        for (key, balance) in state.master.services() {
+            let service = key.to_string();
+            // One service at a time, lest there be two of everything in memory.
+            for destination in balance.decision().destinations {
+                if let Some(value) = of(&destination) {
+                    let endpoint = destination.endpoint.to_string();
+                    let labels = [("service", &*service), ("destination", &*endpoint)];
+                    ConstGauge::new(value).encode(metric.encode_family(&labels)?)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reports that were ignored.
+fn reports(state: &State, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let real = yardmaster::number::real_u64;
+    let standings = || state.inventory.targets.values();
+    let accepted: u64 = standings().map(|standing| standing.accepted).sum();
+    let samples = [(Vec::new(), real(accepted))];
+    let name = ("reports_accepted", "Reports accepted");
+    sample(encoder, name, MetricType::Counter, &samples)?;
+    let ignored = |reason| -> u64 {
+        let told: u64 = standings()
+            .map(|standing| standing.ignored.of(reason))
+            .sum();
+        told + state.inventory.ignored.of(reason)
+    };
+    let samples: Vec<_> = Reason::ALL
+        .iter()
+        .map(|&reason| (vec![("reason", reason.name())], real(ignored(reason))))
+        .collect();
+    let name = ("reports_ignored", "Reports ignored, by reason");
+    sample(encoder, name, MetricType::Counter, &samples)
+}
+
+/// All metrics as text.
+pub fn render(registry: &Registry) -> Result<String, fmt::Error> {
+    let mut out = String::new();
+    text::encode(&mut out, registry)?;
+    Ok(out)
+}
+
+/// The metrics of a state.
+pub fn registry(shared: Shared) -> Registry {
+    let mut registry = Registry::with_prefix("yardmaster");
+    registry.register_collector(Box::new(Exporter(shared)));
+    registry
+}
+
+/// Serves them for as long as it runs.
+pub async fn serve(server: Server, shared: Shared) -> Infallible {
+    let registry = std::sync::Arc::new(registry(shared));
+    loop {
+        let registry = std::sync::Arc::clone(&registry);
+        let answer = move |request: Request<_>, _| {
+            let registry = std::sync::Arc::clone(&registry);
+            async move { respond(&request, &registry) }
+        };
+        server.run_http(answer, |_, _| ()).await;
+    }
+}
+
+fn respond<B>(request: &Request<B>, registry: &Registry) -> Response<Full<Bytes>> {
+    let mut response = Response::default();
+    if request.uri().path() != "/metrics" {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        *response.body_mut() = Full::from("/metrics is what there is\n");
+        return response;
+    }
+    match render(registry) {
+        Ok(text) => {
+            if let Ok(content) = CONTENT.parse() {
+                response.headers_mut().insert(CONTENT_TYPE, content);
+            }
+            *response.body_mut() = Full::from(text);
+        }
+        Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Words of a text that are names of our metrics.
+    fn names(text: &str) -> BTreeSet<&str> {
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .filter(|word| word.starts_with("yardmaster_"))
+            .collect()
+    }
+
+    #[test]
+    fn the_dashboard_shows_what_there_is() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../Documentation/grafana/switchyard.json"
+        );
+        let dashboard = std::fs::read_to_string(path).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+        assert!(json["panels"].as_array().unwrap().len() > 10);
+        let text = render(&registry(Shared::default())).unwrap();
+        let there = names(&text);
+        for name in names(&dashboard) {
+            assert!(there.contains(name), "there is no {name} in\n{text}");
+        }
+    }
+}
