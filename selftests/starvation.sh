@@ -19,17 +19,25 @@ PACKETS=200
 # starve PERCENT: from now on that many allocations of the module fail, whoever makes them in
 # its name; none with 0.  lib/faults.py is for one chosen allocation.
 starve() {
-	local kind first size
-	read -r size first < <(awk '$1 == "switchyard" { print $2, $6 }' /proc/modules)
+	local kind
 	for kind in failslab fail_page_alloc; do
 		(
 			cd "/sys/kernel/debug/$kind" && echo 0 >probability && echo 0 >verbose &&
 				echo -1 >./times && echo N >task-filter && echo N >ignore-gfp-wait &&
-				echo 32 >stacktrace-depth && echo "$first" >require-start &&
-				printf '%#x\n' $((first + size)) >require-end && echo "$1" >probability
+				echo 32 >stacktrace-depth && echo "$code_first" >require-start &&
+				echo "$code_last" >require-end && echo "$1" >probability
 		) || return 1
 	done
 	(cd /sys/kernel/debug/fail_page_alloc && echo N >ignore-gfp-highmem && echo 0 >min-order)
+}
+
+# find_code: where the module's code begins and ends.
+find_code() {
+	read -r code_first code_last < <(awk '$4 == "[switchyard]" && $2 ~ /[tT]/ {
+		if (first == "" || $1 < first) first = $1
+		if ($1 > last) last = $1
+	} END { print "0x" first, "0x" last }' /proc/kallsyms)
+	[ "$code_last" != 0x ]
 }
 
 # starving PERCENT COMMAND...: COMMAND meanwhile.
@@ -113,12 +121,13 @@ everything() {
 	return 0
 }
 
-need python3 jq tcpdump ping
+need python3 jq ss ping
 work_dir
 topology veth
 # With handlers in the drivers' interrupts, so that no allocation of a driver's
 # is made in our name.
 expect "the module loads" load connection_limit=131072
+expect "its code is found" find_code
 background in_server 1 socat -u UDP-RECV:5353 /dev/null
 expect "a server listens" slowwait 10 listening 1 udp 5353
 expect "all devices are claimed" claim_all
@@ -131,10 +140,16 @@ expect "and while there is no memory" starving 100 send 21000
 accounted_for "without memory"
 equal "new connections need none" $(($(arrived) - arrived_then)) "$PACKETS"
 
-tcpdump -i "$front" -n -U -w "$work/dump.pcap" udp 2>"$work/tcpdump.log" &
-dump=$!
-defer quit "$dump"
-expect "the wire is listened to" slowwait 10 grep -q "listening on" "$work/tcpdump.log"
+# A socket that has a hold of each packet's bytes, as it does not read: to change the
+# packet takes a copy.
+background python3 -c '
+import socket, sys, time
+tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x800))
+tap.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE
+tap.bind((sys.argv[1], 0x800))
+time.sleep(3600)' "$front"
+tap=$!
+expect "the wire is listened to" slowwait 10 eval '[ "$(ss -0 -H | wc -l)" -ge 1 ]'
 mark
 expect "datagrams are sent, of which there have to be copies" starving 100 send 22000
 accounted_for "without memory for copies"
@@ -142,7 +157,7 @@ between "there was none for any" $(($(dropped no-memory))) "$PACKETS" "$PACKETS"
 mark
 expect "half of the time there is" starving 50 send 23000
 accounted_for "with memory for some"
-quit "$dump"
+quit "$tap"
 
 mark
 expect "without neighbours and memory" starving 100 send_to_strangers 24000

@@ -33,13 +33,13 @@ def ours():
     (first, last) address of our module's code; while it is not loaded, of all that is no
     code of the kernel's image, that is, of modules.
     """
-    with open("/proc/modules", encoding="ascii") as loaded:
-        for line in loaded:
+    code = []
+    with open("/proc/kallsyms", encoding="ascii") as symbols:
+        for line in symbols:
             words = line.split()
-            if words[0] == "switchyard":
-                first = int(words[5], 16)
-                return first, first + int(words[1])
-    return address_of("_etext"), 0xFFFFFFFFFF000000
+            if words[-1] == "[switchyard]" and words[1] in "tT":
+                code.append(int(words[0], 16))
+    return (min(code), max(code)) if code else (address_of("_etext"), 0xFFFFFFFFFF000000)
 
 
 # What these allocate for themselves is not ours, and without it they would go blind: objects
