@@ -37,7 +37,9 @@ find_code() {
 		if (first == "" || $1 < first) first = $1
 		if ($1 > last) last = $1
 	} END { print "0x" first, "0x" last }' /proc/kallsyms)
-	[ "$code_last" != 0x ]
+	[ "$code_last" != 0x ] || return 1
+	# With the last function, which is no longer than a page.
+	code_last=$(printf '%#x' $((code_last + 4096)))
 }
 
 # starving PERCENT COMMAND...: COMMAND meanwhile.

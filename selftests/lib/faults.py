@@ -39,7 +39,7 @@ def ours():
             words = line.split()
             if words[-1] == "[switchyard]" and words[1] in "tT":
                 code.append(int(words[0], 16))
-    return (min(code), max(code)) if code else (address_of("_etext"), 0xFFFFFFFFFF000000)
+    return (min(code), max(code) + 4096) if code else (address_of("_etext"), 0xFFFFFFFFFF000000)
 
 
 # What these allocate for themselves is not ours, and without it they would go blind: objects
