@@ -131,10 +131,11 @@ impl<'a, A: Held> Keeper<'a, A> {
         if self.retired.reserve(GIVEN_BACK, GFP_KERNEL).is_err() {
             return;
         }
-        let wanted = headroom(self.family.count());
-        while self.retired.len() < GIVEN_BACK
-            && self.family.free() >= wanted.saturating_add(2 * CHUNK)
-        {
+        let count = self.family.count();
+        // What comes and goes a little shall not move chunks to and fro.
+        let slack = if count == 0 { CHUNK } else { 2 * CHUNK };
+        let enough = headroom(count).saturating_add(slack);
+        while self.retired.len() < GIVEN_BACK && self.family.free() >= enough {
             let Some(taken) = self.family.take_chunk(&self.connections.shared) else {
                 return;
             };
@@ -148,9 +149,13 @@ impl<'a, A: Held> Keeper<'a, A> {
     /// Goes on with a change of the number of buckets, if it is time. Sleeps.
     pub(super) fn resize(&mut self, current: &Current) {
         let buckets = self.family.arrays.get().current.len();
-        // With what may come until a change is through.
-        let expected = self.family.count().saturating_add(HEADROOM / 2);
-        let wanted = wanted_buckets(expected, buckets, LEAST);
+        let count = self.family.count();
+        // With what may come until a change is through. That is no reason to keep more, though.
+        let expected = count.saturating_add(HEADROOM / 2);
+        let wanted = match wanted_buckets(expected, buckets, LEAST) {
+            more if more > buckets => more,
+            _ => wanted_buckets(count, buckets, LEAST),
+        };
         if !self.resize.advance(&mut self.resizer, buckets, wanted) {
             self.is_starved = true;
         }
