@@ -71,12 +71,12 @@ if $all; then
 	outputs+=("instructions:$share/output")
 	share=build/bench/swap
 	fill "$share"
-	counter "$share" ,windows=1000000
+	counter "$share" ,windows=2000000
 	counting "$share" ./exact.sh swap
 	windows "$share" swap-quiet swap-during
 	share=build/bench/scale
 	fill "$share"
-	counter "$share" ,windows=1000000
+	counter "$share" ,windows=2000000
 	in_vm "$share" --cpus 6 --wire igb:igb --wire igb:igb -- ./exact.sh scale
 	windows "$share" scale-1 scale-2 scale-4
 fi
