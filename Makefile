@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 export KDIR KSRC V T
 
 .DEFAULT_GOAL := module
-.PHONY: all module userspace check check-debug fuzz demo bench vm lint clean install uninstall \
+.PHONY: all module userspace check check-debug fuzz demo bench bench-check bench-record profile vm lint clean install uninstall \
 	setup cache-clean distclean-cache help
 
 all: module userspace ## the module and the tools
@@ -34,6 +34,15 @@ demo: ## a switch, two servers and clients, shown at work in a virtual machine
 
 bench: ## the measurements, written to selftests/bench/results.json
 	@selftests/bench/run.sh
+
+bench-check: ## our instruction counts against the recorded ones, 2 % allowed
+	@selftests/bench/check.sh
+
+bench-record: ## record our instruction counts anew, after a change that is meant
+	@selftests/bench/check.sh --record
+
+profile: ## instructions by function for one packet of CASE=switchyard-nat-known
+	@selftests/bench/profile/run.sh $(CASE)
 
 vm: ## a shell in the virtual machine, with the module and the tools
 	@$(ENTER) scripts/build.sh module

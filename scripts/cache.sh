@@ -13,6 +13,7 @@ stale)
 	keep=" $("$TOP/scripts/debian-root.sh" build --name) $("$TOP/scripts/debian-root.sh" guest --name) "
 	tree=$("$TOP/scripts/enter.sh" -- scripts/kernel-tree.sh)
 	image=$("$TOP/scripts/guest-image.sh")
+	keep+=" $("$TOP/scripts/enter.sh" -- scripts/uml-tree.sh --name)"
 	keep+=" $(basename "$(dirname "$tree")") ${image##*/} "
 	# Of debug kernels the last one made stays, with its image: to ask for the right one
 	# would be to build it.
@@ -29,7 +30,7 @@ stale)
 	done < <(grep -lxF "$debug" "$CACHE"/guest-image-*/debug 2>/dev/null)
 	doomed=()
 	# Snapshots are all of them removed: one is made in a quarter of a minute.
-	for path in "$CACHE"/{build-root,guest-root,kernel,debug-kernel,guest-image,snapshot}-*; do
+	for path in "$CACHE"/{build-root,guest-root,kernel,debug-kernel,guest-image,uml,snapshot}-*; do
 		name=${path##*/}
 		name=${name%.done}
 		case $name in *.lock) continue ;; esac

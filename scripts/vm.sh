@@ -10,6 +10,7 @@
 #                       repeatable.  igb and e1000e sit behind PCIe root ports.
 #   --debug             the debug kernel, with 2G and build/kselftest-debug to share
 #   --icount            one CPU whose clock counts instructions: a nanosecond each
+#   --plugin FILE,ARGS  a plugin of QEMU's, in this tree
 #   --share DIR         folder of which a copy is seen as /switchyard (build/kselftest);
 #                       with --interactive the folder itself
 #   --append ARGS       more for the kernel's command line
@@ -34,7 +35,7 @@ usage() {
 }
 
 cpus=4 memory='' wires=() icount='' share='' append='' timeout=600
-log=build/vm/console.log interactive='' verbose='' image='' debug=''
+log=build/vm/console.log interactive='' verbose='' image='' debug='' plugin=''
 args=("$@")
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -43,6 +44,7 @@ while [ $# -gt 0 ]; do
 	--wire) wires+=("$2") && shift 2 ;;
 	--debug) debug=yes && shift ;;
 	--icount) icount=yes && shift ;;
+	--plugin) plugin=$2 && shift 2 ;;
 	--share) share=$2 && shift 2 ;;
 	--append) append+=" $2" && shift 2 ;;
 	--timeout) timeout=$2 && shift 2 ;;
@@ -182,6 +184,7 @@ say_go() {
 # What differs from one run of a machine to the next.
 run=(-drive "file=$job/disk,format=raw,if=virtio,snapshot=on"
 	-chardev "file,id=status,path=$job/status,input-path=$job/go")
+[ -z "$plugin" ] || run+=(-plugin "file=$plugin")
 if [ -n "$interactive" ]; then
 	# The folder itself, to see there what is made while the machine runs.
 	job_disk "$job/disk" ''

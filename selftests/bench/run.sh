@@ -1,34 +1,87 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# run.sh [CASE...]: measures the cases (all of cases/ unless some are named; generator
-# and redirect always, the rest is relative to them), prints one table and writes
-# selftests/bench/results.json.  See README.md.
+# run.sh [--instructions|--nanoseconds] [CASE...]: measures the cases with both
+# instruments, prints one table and writes selftests/bench/results.json.  See README.md.
+# With one instrument or some cases alone (the floor always comes along) what is written is
+# build/bench/results.json.
 
 . "$(dirname "$0")/../../scripts/lib.sh"
 cd "$TOP"
+. selftests/bench/lib.sh
 
-cases=(generator redirect forward nft-dnat ipvs-nat switchyard-nat)
+instruments=(instructions nanoseconds)
+while [[ ${1:-} = --* ]]; do
+	case $1 in
+	--instructions | --nanoseconds) instruments=("${1#--}") ;;
+	*) die "what is $1?" ;;
+	esac
+	shift
+done
+families=('' 6)
+peers=(forward nft-dnat ipvs-nat ipvs-dr ipvs-tun switchyard-nat switchyard-dr switchyard-tun)
+cases=() outputs=() results=selftests/bench/results.json all=true
+[ "${#instruments[@]}" -gt 1 ] || all=false
 if [ $# -gt 0 ]; then
-	cases=(generator redirect "$@")
+	all=false
+	cases=(generator redirect)
+	[[ "$* " != *6[\ -]* ]] || cases+=(generator6 redirect6)
+	cases+=("$@")
+else
+	for family in "${families[@]}"; do
+		for case in generator redirect "${peers[@]}"; do
+			cases+=("$case$family")
+		done
+	done
 fi
-enter=$TOP/scripts/enter.sh
-share=build/bench
-# Counts of instructions are those of this model of CPU; others copy memory otherwise.
-export SWITCHYARD_CPU=qemu64
 
-"$TOP/scripts/guest-image.sh" >/dev/null
-step "building the module" "$enter" -- scripts/build.sh module
-step "building the tools" "$enter" -- scripts/build.sh userspace
-rm -rf "$share"
-mkdir -p "$share"
-cp switchyard.ko userspace-agent/target/release/yardctl selftests/bench/guest.sh "$share/"
-cp -r selftests/bench/cases "$share/"
+$all || results=build/bench/results.json
+for instrument in "${instruments[@]}"; do
+	share=build/bench/$instrument
+	case $instrument in
+	instructions)
+		fill "$share"
+		limit=3000 counting "$share" ./guest.sh "${cases[@]}"
+		;;
+	nanoseconds)
+		fill_uml "$share"
+		limit=3000 in_uml "$share" ./guest.sh --rounds 3 --large 1 --repeat 30 --packets 5000 \
+			--pace 60000 --settle 0.2 --patience 10 "${cases[@]}"
+		;;
+	esac
+	outputs+=("$instrument:$share/output")
+done
 
-echo "instructions per packet: one CPU whose clock counts them, 60-byte UDP" >&2
-status=0
-"$TOP/scripts/vm.sh" --icount --append mitigations=off --share "$share" --timeout 280 \
-	--log "$share/console.log" -- ./guest.sh "${cases[@]}" |
-	tee "$share/output" >&2 || status=$?
-[ "$status" -eq 0 ] || die "the measurement failed ($status); its output is in $share/output"
-"$enter" -- python3 selftests/bench/table.py "$share/output" selftests/bench/results.json
+# windows DIR CASE...: what the plugin wrote, a run for each case.
+windows() {
+	local share=$1 run=0 case
+	shift
+	for case in "$@"; do
+		run=$((run + 1))
+		"$enter" -- python3 selftests/bench/profile/windows.py "$case" "$share/counts.$run" \
+			>>"$share/output"
+	done
+	outputs+=("instructions:$share/output")
+}
+
+if $all; then
+	share=build/bench/tcp
+	fill "$share"
+	counting "$share" ./tcp.sh
+	outputs+=("instructions:$share/output")
+	share=build/bench/swap
+	fill "$share"
+	counter "$share" ,windows=2000000
+	counting "$share" ./exact.sh swap
+	windows "$share" swap-quiet swap-during
+	share=build/bench/scale
+	fill "$share"
+	counter "$share" ,windows=2000000
+	in_vm "$share" --cpus 6 --wire igb:igb --wire igb:igb -- ./exact.sh scale
+	windows "$share" scale-1 scale-2 scale-4
+fi
+"$enter" -- python3 selftests/bench/table.py "$results" "${outputs[@]}"
+if $all; then
+	"$enter" -- python3 selftests/bench/charts.py "$results" Documentation/charts
+	"$enter" -- python3 selftests/bench/page.py "$results" Documentation/measurements.md
+fi

@@ -3,7 +3,7 @@
 #
 # The generator alone: dropped as it leaves the first wire.
 
-modes=plain
+modes="plain 64k"
 sink=g1
 expect_source=$sender_mac expect_mac=$router_mac expect_ttl=32
 

@@ -3,7 +3,7 @@
 #
 # The floor: tc's mirred sends each packet on, with no look at it.
 
-modes=plain
+modes="plain 64k"
 expect_source=$sender_mac expect_mac=$router_mac expect_ttl=32
 
 setup() {
