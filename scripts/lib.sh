@@ -61,12 +61,12 @@ step() {
 	printf ' %4d s\n' $((SECONDS - start)) >&2
 }
 
-# lock NAME: until this script ends, no other one makes the same cached thing.
+# lock NAME: until this script ends, no other one makes or uses the same thing.
 lock() {
 	local fd
 	exec {fd}>"$CACHE/$1.lock"
 	if ! flock -n "$fd"; then
-		echo "  waiting for another run that makes $1" >&2
+		echo "  waiting for another run that has $1" >&2
 		flock "$fd"
 	fi
 }

@@ -203,6 +203,8 @@ job_disk "$job/disk" "$share"
 if [ -n "$verbose" ]; then
 	tail -f "$log" --pid $$ >&2 &
 fi
+# Two emulated machines at once starve each other, and what they measure is of no use.
+[ -z "$emulated" ] || lock virtual-machine
 snapshot='' from=boot
 if [ -n "$emulated" ] && [ "${SWITCHYARD_SNAPSHOT:-yes}" != no ] && snapshot_ready; then
 	from=snapshot
