@@ -270,10 +270,11 @@ impl SkBuff {
         self.transmit()
     }
 
-    /// Queues it for transmission by its device.
+    /// Has its device transmit it.
+    #[inline]
     fn transmit(self) -> Result<(), DropReason> {
         // SAFETY: The packet is complete and ours to give, bottom halves are disabled.
-        let result = unsafe { sys::__dev_queue_xmit(self.into_raw(), ::core::ptr::null_mut()) };
+        let result = unsafe { sys::yard_skb_xmit(self.into_raw()) };
         // Congestion notification (NET_XMIT_CN) is not a loss.
         if result == 0 || result == 2 {
             Ok(())
