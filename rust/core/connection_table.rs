@@ -23,7 +23,9 @@ use super::connections::{
     Found,
     Handle,
     Hit,
-    Insertion, //
+    Insertion,
+    Steady,
+    SteadyConnections, //
 };
 use super::free_list::GROUP;
 use super::memory::{
@@ -548,5 +550,23 @@ impl<A: Stored, M: Memory<A>> Connections<A> for ConnectionTable<A, M> {
     #[inline(always)]
     fn half_open(&self) -> u32 {
         self.memory.books().half_open()
+    }
+}
+
+impl<A: Stored, M: Memory<A>> SteadyConnections<A> for ConnectionTable<A, M> {
+    #[inline(always)]
+    fn steady(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+        state: ConnectionState,
+        now: u32,
+    ) -> Option<Steady<A>> {
+        let key = Key::new(direction, protocol, client, other);
+        let hash = key.hash(self.memory.books().seed());
+        Home::new(self.memory.current(), hash)
+            .find(|index| self.memory.slot(index)?.steady_if(key, state, now))
     }
 }

@@ -47,11 +47,16 @@ impl<T> PerCpu<T> {
     }
 
     /// The value of `cpu`.
+    #[inline(always)]
     pub(crate) fn get(&self, cpu: u32) -> Option<&T> {
-        usize::try_from(cpu)
-            .ok()
-            .and_then(|cpu| self.values.get(cpu))
-            .map(|padded| &padded.0)
+        // A `u32` fits into the `usize` of every machine that the module builds for.
+        self.values.get(cpu as usize).map(|padded| &padded.0)
+    }
+
+    /// The value of the CPU that this runs on.
+    #[inline(always)]
+    pub(crate) fn own(&self, bh: &BottomHalf) -> Option<&T> {
+        self.get(bh.cpu())
     }
 
     /// The value of the CPU that this runs on; of any one if the caller may be moved.
@@ -97,9 +102,9 @@ impl<T: Send> PerCpuOwned<T> {
 
     /// Calls `f` with this CPU's value; `None` if that is going on already on this CPU, further
     /// down the stack.
-    #[inline]
-    pub(crate) fn with<R>(&self, _bh: &BottomHalf, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let owned = self.values.this()?;
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, bh: &BottomHalf, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let owned = self.values.own(bh)?;
         if owned.busy.replace(true) {
             return None;
         }

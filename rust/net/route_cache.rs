@@ -100,6 +100,35 @@ impl NextHop<'_> {
     }
 }
 
+/// A remembered way that a packet only needs a link-layer header for.
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a> {
+    device: *mut sys::net_device,
+    mtu: u32,
+    header: [u8; 14],
+    _bh: PhantomData<&'a BottomHalf>,
+}
+
+impl Way<'_> {
+    /// Largest IP packet that goes this way, in bytes.
+    #[inline(always)]
+    pub(crate) fn mtu(&self) -> u32 {
+        self.mtu
+    }
+
+    /// The outgoing device, which lives for the lifetime.
+    #[inline(always)]
+    pub(super) fn device_ptr(&self) -> *mut sys::net_device {
+        self.device
+    }
+
+    /// The Ethernet header.
+    #[inline(always)]
+    pub(super) fn header(&self) -> &[u8; 14] {
+        &self.header
+    }
+}
+
 /// The hops that one CPU remembers, by destination address.
 pub(crate) struct RouteCache {
     entries: KVVec<Option<Entry>>,
@@ -119,6 +148,29 @@ fn routes_generation(net: &Namespace, destination: IpAddress) -> i32 {
     }
 }
 
+/// The place of a destination in a cache.
+#[inline(always)]
+fn place_of(destination: IpAddress) -> usize {
+    let mixed = destination.mixed();
+    let hash = (mixed ^ (mixed >> 32)) as u32;
+    (hash.wrapping_mul(0x9e37_79b1) >> (32 - ORDER)) as usize
+}
+
+impl Entry {
+    /// Whether this is still the way to `destination`.
+    #[inline(always)]
+    fn holds(
+        &self,
+        destination: IpAddress,
+        (generation, routes, now): (u32, i32, u32),
+    ) -> bool {
+        self.destination == destination
+            && self.generation == generation
+            && self.routes == routes
+            && now.wrapping_sub(self.made) < LIFETIME
+    }
+}
+
 impl RouteCache {
     /// An empty cache. May sleep.
     ///
@@ -131,6 +183,29 @@ impl RouteCache {
             entries.push(None, GFP_KERNEL)?;
         }
         Ok(Self { entries })
+    }
+
+    /// The way to `destination` if it is remembered, without anybody being asked.
+    #[inline(always)]
+    pub(crate) fn known<'a>(
+        &self,
+        net: &Namespace,
+        destination: IpAddress,
+        _bh: &'a BottomHalf,
+    ) -> Option<Way<'a>> {
+        let generation = GENERATION.load(Acquire);
+        let routes = routes_generation(net, destination);
+        let entry = self.entries.get(place_of(destination))?.as_ref()?;
+        if !entry.holds(destination, (generation, routes, clock::ticks())) {
+            return None;
+        }
+        // Only what is resolved is remembered.
+        Some(Way {
+            device: entry.hop.device,
+            mtu: entry.hop.mtu,
+            header: entry.hop.header,
+            _bh: PhantomData,
+        })
     }
 
     /// The next hop towards `destination`, which is never through the device of index `avoid`.
@@ -149,15 +224,9 @@ impl RouteCache {
         let generation = GENERATION.load(Acquire);
         let routes = routes_generation(net, destination);
         let now = clock::ticks();
-        let hash = (destination.mixed() ^ (destination.mixed() >> 32)) as u32;
-        let index = hash.wrapping_mul(0x9e37_79b1) >> (32 - ORDER);
-        let place = self.entries.get_mut(index as usize);
+        let place = self.entries.get_mut(place_of(destination));
         if let Some(Some(entry)) = place.as_deref() {
-            if entry.destination == destination
-                && entry.generation == generation
-                && entry.routes == routes
-                && now.wrapping_sub(entry.made) < LIFETIME
-            {
+            if entry.holds(destination, (generation, routes, now)) {
                 return Ok(NextHop {
                     hop: entry.hop,
                     _bh: PhantomData,

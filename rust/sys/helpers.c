@@ -172,6 +172,18 @@ queue:
 	return __dev_queue_xmit(skb, NULL);
 }
 
+/* The whole way out of a packet whose link-layer header is known. */
+int yard_skb_send(struct sk_buff *skb, struct net_device *out, const void *header)
+{
+	if (unlikely(!yard_skb_prepare_forward(skb, out))) {
+		kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
+		return -ENOMEM;
+	}
+	memcpy(__skb_push(skb, ETH_HLEN), header, ETH_HLEN);
+	skb_reset_mac_header(skb);
+	return yard_skb_xmit(skb);
+}
+
 struct net_device *yard_pseudo_alloc(struct net *net, const char *name, u32 queues,
 				     size_t priv, const struct net_device_ops *ops,
 				     const struct ethtool_ops *ethtool)

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The express way: packets of known connections that only go on, which nearly all packets are.
+//!
+//! What [`decide()`](super::decide()) finds out in general is found out here for the usual case
+//! alone, and with little to carry about: a whole packet of TCP or UDP without IP options, that
+//! neither opens nor ends a connection, of one that has been established and is translated. Of
+//! everything else this says `None`, having changed nothing, and the general way decides. Where
+//! it says something, both say the same.
+
+use crate::core::connection_state::ConnectionState;
+use crate::core::connections::{
+    Steady,
+    SteadyConnections, //
+};
+use crate::core::network::End;
+use crate::core::packet::ChecksumState;
+use crate::core::rewrite::{
+    translate,
+    Transport, //
+};
+use crate::core::tcp;
+use crate::core::tuple::{
+    Address,
+    Direction,
+    Endpoint,
+    Protocol, //
+};
+use crate::core::udp;
+
+use super::context::{
+    Destination as _,
+    Services, //
+};
+use super::version::Version;
+
+/// What is read of a usual packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Glance<A: Address> {
+    /// The transport protocol, TCP or UDP.
+    pub protocol: Protocol,
+    /// The sender.
+    pub source: Endpoint<A>,
+    /// The receiver.
+    pub destination: Endpoint<A>,
+}
+
+/// The ports of a TCP or UDP header at the beginning of `bytes`, which are at least
+/// [`tcp::HEADER_LENGTH`], of `len` bytes of header and data; `None` if the header is unsound or
+/// the segment does more than go on.
+#[inline(always)]
+pub(super) fn ports(number: u8, bytes: &[u8], len: usize) -> Option<(Protocol, u16, u16)> {
+    const TCP: u8 = Protocol::Tcp as u8;
+    const UDP: u8 = Protocol::Udp as u8;
+    let [a, b, c, d, high, low, ..] = *bytes.first_chunk::<{ tcp::HEADER_LENGTH }>()?;
+    let protocol = match number {
+        TCP => {
+            if !tcp::goes_on(bytes, len) {
+                return None;
+            }
+            Protocol::Tcp
+        }
+        UDP => {
+            let length = usize::from(u16::from_be_bytes([high, low]));
+            if length < udp::HEADER_LENGTH || length > len {
+                return None;
+            }
+            Protocol::Udp
+        }
+        _ => return None,
+    };
+    let (from, to) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    Some((protocol, from, to))
+}
+
+/// A usual packet to be sent on.
+#[derive(Debug)]
+pub struct Express<'a, A: Address, D> {
+    /// What was read of it.
+    pub glance: Glance<A>,
+    /// To the destination or back to the client.
+    pub direction: Direction,
+    /// What takes the place of its receiver (forward) or sender (reply).
+    pub instead: Endpoint<A>,
+    /// The destination.
+    pub destination: &'a D,
+}
+
+/// Decides on a packet of `len` bytes that begins with `head`, of at least
+/// [`Version::USUAL_HEAD`] bytes, if it goes this way and is a usual one.
+///
+/// In the kernel: bottom halves off, under RCU.
+#[inline(always)]
+pub fn express<'a, A, C, T>(
+    services: &'a C,
+    connections: &T,
+    direction: Direction,
+    glance: Glance<A>,
+    now: u32,
+) -> Option<Express<'a, A, C::Destination>>
+where
+    A: Version,
+    C: Services,
+    T: SteadyConnections<A>,
+{
+    let (client, other) = match direction {
+        Direction::Forward => (glance.source, glance.destination),
+        Direction::Reply => (glance.destination, glance.source),
+    };
+    let state = match glance.protocol {
+        Protocol::Tcp => ConnectionState::Established,
+        _ => ConnectionState::Udp,
+    };
+    let Steady {
+        instead,
+        destination_id,
+    } = connections.steady(direction, glance.protocol, client, other, state, now)?;
+    let destination = services.destination(destination_id)?;
+    // A flow whose destination is not there any more chooses again; and a client's connection may
+    // be in the way of a new one on the same ports.
+    if !destination.is_there() {
+        return None;
+    }
+    Some(Express {
+        glance,
+        direction,
+        instead,
+        destination,
+    })
+}
+
+impl<A: Version, D> Express<'_, A, D> {
+    /// Where it is to be routed to.
+    #[inline(always)]
+    pub fn next(&self) -> A {
+        match self.direction {
+            Direction::Forward => self.instead.address,
+            Direction::Reply => self.glance.destination.address,
+        }
+    }
+
+    /// Makes the packet that begins with `head` what is to leave. False if it was not what it
+    /// was read as.
+    #[inline(always)]
+    pub fn rewrite(&self, head: &mut [u8], state: ChecksumState) -> bool {
+        let transport = Transport {
+            protocol: self.glance.protocol,
+            offset: A::HEADER_LENGTH,
+            // Only SCTP's checksum depends on it.
+            length: 0,
+        };
+        let end = End::of(self.direction);
+        translate(head, transport, state, end, self.instead, 1)
+    }
+}
