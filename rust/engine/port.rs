@@ -46,8 +46,22 @@ impl Port {
 
     /// Whether the packet was polled by an engine. If it came by interrupt, the engines that
     /// wait for traffic hear of it.
+    #[inline(always)]
     fn was_polled(&self, packet: &SkBuff) -> bool {
         let told = packet.receive_queue();
+        // Usually all queues are claimed, and each is at its own place.
+        let lane = self.lanes.get(told.unwrap_or(0) as usize);
+        if let (Some(queue), Some(lane)) = (told, lane) {
+            if lane.queue.index == queue && lane.queue.state() == QueueState::Polled {
+                return true;
+            }
+        }
+        self.look(told)
+    }
+
+    /// The same, by a look at all lanes.
+    #[inline(never)]
+    fn look(&self, told: Option<u32>) -> bool {
         let mut polled = false;
         for lane in &self.lanes {
             // A driver that does not say which queue it was may mean any of them.
@@ -67,6 +81,7 @@ impl Port {
 }
 
 impl RxHandler for Port {
+    #[inline(always)]
     fn handle(&self, packet: SkBuff, bh: &BottomHalf) -> Outcome {
         let polled = self.was_polled(&packet);
         match packet.family() {

@@ -73,36 +73,45 @@ pub(super) fn ports(number: u8, bytes: &[u8], len: usize) -> Option<(Protocol, u
     Some((protocol, from, to))
 }
 
-/// A usual packet to be sent on.
+/// A usual packet to be sent on, to the destination or (`REPLY`) back to the client.
 #[derive(Debug)]
-pub struct Express<'a, A: Address, D> {
+pub struct Express<'a, A: Address, D, const REPLY: bool> {
     /// What was read of it.
     pub glance: Glance<A>,
-    /// To the destination or back to the client.
-    pub direction: Direction,
     /// What takes the place of its receiver (forward) or sender (reply).
     pub instead: Endpoint<A>,
     /// The destination.
     pub destination: &'a D,
 }
 
-/// Decides on a packet of `len` bytes that begins with `head`, of at least
-/// [`Version::USUAL_HEAD`] bytes, if it goes this way and is a usual one.
+/// Which way that is.
+#[inline(always)]
+const fn direction_of(reply: bool) -> Direction {
+    if reply {
+        Direction::Reply
+    } else {
+        Direction::Forward
+    }
+}
+
+/// Decides on a packet by a glance at it ([`Version::glance`]), if it goes this way.
+///
+/// The direction is the compiler's to know: each way is compiled for itself.
 ///
 /// In the kernel: bottom halves off, under RCU.
 #[inline(always)]
-pub fn express<'a, A, C, T>(
+pub fn express<'a, A, C, T, const REPLY: bool>(
     services: &'a C,
     connections: &T,
-    direction: Direction,
     glance: Glance<A>,
     now: u32,
-) -> Option<Express<'a, A, C::Destination>>
+) -> Option<Express<'a, A, C::Destination, REPLY>>
 where
     A: Version,
     C: Services,
     T: SteadyConnections<A>,
 {
+    let direction = direction_of(REPLY);
     let (client, other) = match direction {
         Direction::Forward => (glance.source, glance.destination),
         Direction::Reply => (glance.destination, glance.source),
@@ -123,17 +132,22 @@ where
     }
     Some(Express {
         glance,
-        direction,
         instead,
         destination,
     })
 }
 
-impl<A: Version, D> Express<'_, A, D> {
+impl<A: Version, D, const REPLY: bool> Express<'_, A, D, REPLY> {
+    /// Which way it goes.
+    #[inline(always)]
+    pub fn direction(&self) -> Direction {
+        direction_of(REPLY)
+    }
+
     /// Where it is to be routed to.
     #[inline(always)]
     pub fn next(&self) -> A {
-        match self.direction {
+        match self.direction() {
             Direction::Forward => self.instead.address,
             Direction::Reply => self.glance.destination.address,
         }
@@ -149,7 +163,7 @@ impl<A: Version, D> Express<'_, A, D> {
             // Only SCTP's checksum depends on it.
             length: 0,
         };
-        let end = End::of(self.direction);
+        let end = End::of(self.direction());
         translate(head, transport, state, end, self.instead, 1)
     }
 }

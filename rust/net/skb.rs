@@ -68,7 +68,25 @@ impl SkBuff {
     /// # Safety
     ///
     /// `skb` must be valid and given away by its owner; this must be atomic context.
+    #[inline(always)]
     pub(crate) unsafe fn receive(skb: *mut sys::sk_buff) -> Option<Self> {
+        // SAFETY: As the caller promises; this is `skb_shared()`.
+        let users = unsafe { (&raw const (*skb).users.refs.counter).read_volatile() };
+        if users == 1 {
+            // SAFETY: The caller promises it. INVARIANT: It is not shared.
+            return Some(unsafe { Self::from_raw(skb) });
+        }
+        // SAFETY: As the caller promises.
+        unsafe { Self::unshare(skb) }
+    }
+
+    /// A buffer of our own in the place of one that others hold, too.
+    ///
+    /// # Safety
+    ///
+    /// As [`Self::receive`].
+    #[cold]
+    unsafe fn unshare(skb: *mut sys::sk_buff) -> Option<Self> {
         // SAFETY: As the caller promises. INVARIANT: What comes back is not shared.
         NonNull::new(unsafe { sys::skb_share_check(skb, sys::YARD_GFP_ATOMIC) }).map(Self)
     }

@@ -38,7 +38,7 @@ pub(super) type KernelContext<'a> =
 
 impl Switch {
     /// Handles an IP packet that a claimed device received, its data beginning at the IP header.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn receive(
         &self,
         packet: SkBuff,

@@ -61,9 +61,9 @@ void yard_napi_kick(struct napi_struct *napi)
  * What ip_forward() does to a buffer's metadata on its way from input to output; makes
  * room, of our own, for out's link-layer header.
  */
-bool yard_skb_prepare_forward(struct sk_buff *skb, struct net_device *out)
+static __always_inline bool yard_prepare(struct sk_buff *skb, struct net_device *out)
 {
-	if (skb_cow_head(skb, LL_RESERVED_SPACE(out)))
+	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(out))))
 		return false;
 	skb_forward_csum(skb);
 	skb_clear_tstamp(skb);
@@ -71,6 +71,11 @@ bool yard_skb_prepare_forward(struct sk_buff *skb, struct net_device *out)
 	skb_set_queue_mapping(skb, 0);
 	skb->dev = out;
 	return true;
+}
+
+bool yard_skb_prepare_forward(struct sk_buff *skb, struct net_device *out)
+{
+	return yard_prepare(skb, out);
 }
 
 bool yard_skb_gso_fits(const struct sk_buff *skb, u32 mtu)
@@ -101,7 +106,7 @@ void yard_skb_forget_offloads(struct sk_buff *skb)
  * Whether nothing has to be done to a packet for its device to take it as it is, and nobody has
  * asked to see it on its way: what validate_xmit_skb(), taps and egress hooks look for.
  */
-static bool yard_is_plain(const struct sk_buff *skb, const struct net_device *dev)
+static __always_inline bool yard_is_plain(const struct sk_buff *skb, const struct net_device *dev)
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
 
@@ -125,7 +130,7 @@ static bool yard_is_plain(const struct sk_buff *skb, const struct net_device *de
 }
 
 /* The queue that __dev_queue_xmit() takes, so that packets of both ways stay in order. */
-static struct netdev_queue *yard_pick_queue(struct sk_buff *skb, struct net_device *dev)
+static __always_inline struct netdev_queue *yard_pick_queue(struct sk_buff *skb, struct net_device *dev)
 {
 	const struct net_device_ops *ops = dev->netdev_ops;
 	u16 index = 0;
@@ -147,9 +152,8 @@ static struct netdev_queue *yard_pick_queue(struct sk_buff *skb, struct net_devi
  * Sends a complete packet: straight to its device if its queueing discipline has nothing to do
  * and would let it pass, else by that.  Bottom halves are disabled.
  */
-int yard_skb_xmit(struct sk_buff *skb)
+static __always_inline int yard_xmit(struct sk_buff *skb, struct net_device *dev)
 {
-	struct net_device *dev = skb->dev;
 	int rc = NETDEV_TX_BUSY;
 	struct netdev_queue *txq;
 	struct Qdisc *q;
@@ -172,16 +176,21 @@ queue:
 	return __dev_queue_xmit(skb, NULL);
 }
 
+int yard_skb_xmit(struct sk_buff *skb)
+{
+	return yard_xmit(skb, skb->dev);
+}
+
 /* The whole way out of a packet whose link-layer header is known. */
 int yard_skb_send(struct sk_buff *skb, struct net_device *out, const void *header)
 {
-	if (unlikely(!yard_skb_prepare_forward(skb, out))) {
+	if (unlikely(!yard_prepare(skb, out))) {
 		kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
 		return -ENOMEM;
 	}
 	memcpy(__skb_push(skb, ETH_HLEN), header, ETH_HLEN);
 	skb_reset_mac_header(skb);
-	return yard_skb_xmit(skb);
+	return yard_xmit(skb, out);
 }
 
 struct net_device *yard_pseudo_alloc(struct net *net, const char *name, u32 queues,
