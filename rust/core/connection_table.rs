@@ -14,7 +14,8 @@ use ::core::ops::Range;
 use super::bucket::{
     self,
     Bucket,
-    Locked, //
+    Locked,
+    Look, //
 };
 use super::connection::Connection;
 use super::connection_state::ConnectionState;
@@ -91,7 +92,7 @@ impl<'a, B: Buckets> Home<'a, B> {
 
     /// What `read` makes of the first slot for which it makes something, of all with this hash.
     #[inline(always)]
-    fn find<T>(&self, read: impl Fn(u32) -> Option<T>) -> Option<T> {
+    fn find<L: Look>(&self, read: L) -> Option<L::Found> {
         let home = self.bucket(0)?;
         let found = home.find(bucket::tag(self.hash), &read);
         let spill = home.spill();
@@ -104,11 +105,7 @@ impl<'a, B: Buckets> Home<'a, B> {
     /// The same in the buckets after home.
     #[cold]
     #[inline(never)]
-    fn find_spilled<T>(
-        &self,
-        mut spill: bucket::Spill,
-        read: impl Fn(u32) -> Option<T>,
-    ) -> Option<T> {
+    fn find_spilled<L: Look>(&self, mut spill: bucket::Spill, read: L) -> Option<L::Found> {
         spill.find_map(|distance| self.bucket(distance)?.find(bucket::tag(self.hash), &read))
     }
 
@@ -553,6 +550,25 @@ impl<A: Stored, M: Memory<A>> Connections<A> for ConnectionTable<A, M> {
     }
 }
 
+/// Looks for a connection that only goes on.
+struct LookSteady<'a, A: Stored, M> {
+    memory: &'a M,
+    key: Key<A>,
+    state: ConnectionState,
+    now: u32,
+}
+
+impl<A: Stored, M: Memory<A>> Look for LookSteady<'_, A, M> {
+    type Found = Steady<A>;
+
+    #[inline(always)]
+    fn look(&self, index: u32) -> Option<Steady<A>> {
+        self.memory
+            .slot(index)?
+            .steady_if(self.key, self.state, self.now)
+    }
+}
+
 impl<A: Stored, M: Memory<A>> SteadyConnections<A> for ConnectionTable<A, M> {
     #[inline(always)]
     fn steady(
@@ -566,7 +582,12 @@ impl<A: Stored, M: Memory<A>> SteadyConnections<A> for ConnectionTable<A, M> {
     ) -> Option<Steady<A>> {
         let key = Key::new(direction, protocol, client, other);
         let hash = key.hash(self.memory.books().seed());
-        Home::new(self.memory.current(), hash)
-            .find(|index| self.memory.slot(index)?.steady_if(key, state, now))
+        let look = LookSteady {
+            memory: &self.memory,
+            key,
+            state,
+            now,
+        };
+        Home::new(self.memory.current(), hash).find(look)
     }
 }

@@ -11,12 +11,9 @@ use crate::{
         Table, //
     },
     core::{
-        packet::{
-            ChecksumState,
-            Packet as _, //
-        },
+        packet::Packet as _,
         tuple::{
-            Direction,
+            IpAddress,
             Ipv4Address,
             Ipv6Address, //
         },
@@ -29,7 +26,6 @@ use crate::{
     net::{
         bh::BottomHalf,
         clock,
-        namespace::Namespace,
         route_cache::Way,
         skb::SkBuff, //
     },
@@ -56,13 +52,6 @@ impl Tabled for Ipv6Address {
     }
 }
 
-/// A packet that is ready to leave.
-struct Ready<'a> {
-    way: Way<'a>,
-    destination: &'a Destination,
-    direction: Direction,
-}
-
 impl Switch {
     /// Sends a packet on that is a usual one; else gives it back as it was.
     #[inline(always)]
@@ -72,15 +61,45 @@ impl Switch {
         own: &CpuCounters,
         bh: &BottomHalf,
     ) -> Result<(), SkBuff> {
-        let len = packet.len();
-        let Some(ready) = self.ready::<A>(&mut packet, len, bh) else {
+        let len = packet.len() as usize;
+        let head = packet.usual_head(A::USUAL_HEAD as u32);
+        let Some(glance) = head.and_then(|head| A::glance(head, len)) else {
             return Err(packet);
         };
-        match packet.send_by(&ready.way, bh) {
+        let table = A::table(self, bh);
+        let now = clock::coarse_milliseconds();
+        let snapshot = self.config.current.read_bh(bh);
+        if let Some(found) = express::<A, _, _, false>(snapshot, &table, glance, now) {
+            return self.set_out(packet, &found, own, bh);
+        }
+        match express::<A, _, _, true>(snapshot, &table, glance, now) {
+            Some(found) => self.set_out(packet, &found, own, bh),
+            None => Err(packet),
+        }
+    }
+
+    /// Rewrites a packet and sends it, if its way is known and takes it as it is.
+    #[inline(always)]
+    fn set_out<A: Tabled, const REPLY: bool>(
+        &self,
+        mut packet: SkBuff,
+        found: &Express<'_, A, Destination, REPLY>,
+        own: &CpuCounters,
+        bh: &BottomHalf,
+    ) -> Result<(), SkBuff> {
+        let len = packet.len();
+        let Some(way) = self.known_way(&packet, found.next().into(), bh) else {
+            return Err(packet);
+        };
+        let state = packet.checksum_state();
+        let head = packet.usual_head(A::USUAL_HEAD as u32);
+        if len > way.mtu() || !head.is_some_and(|head| found.rewrite(head, state)) {
+            return Err(packet);
+        }
+        match packet.send_by(&way, bh) {
             Ok(()) => {
-                ready
-                    .destination
-                    .count(ready.direction, u64::from(len), &own.traffic, bh);
+                let (destination, direction) = (found.destination, found.direction());
+                destination.count(direction, u64::from(len), &own.traffic, bh);
                 own.forwarded.add(1);
             }
             Err(reason) => own.dropped(reason),
@@ -88,53 +107,15 @@ impl Switch {
         Ok(())
     }
 
-    /// Makes a usual packet ready to leave; `None` for others, which are left as they were.
+    /// The way to an address, if this CPU remembers it.
     #[inline(always)]
-    fn ready<'a, A: Tabled>(
-        &'a self,
-        packet: &mut SkBuff,
-        len: u32,
+    fn known_way<'a>(
+        &self,
+        packet: &SkBuff,
+        next: IpAddress,
         bh: &'a BottomHalf,
-    ) -> Option<Ready<'a>> {
-        let state = packet.checksum_state();
+    ) -> Option<Way<'a>> {
         let net = packet.device(bh).namespace_bh(bh);
-        let head = packet.usual_head(A::USUAL_HEAD as u32)?;
-        let glance = A::glance(head, len as usize)?;
-        let table = A::table(self, bh);
-        let now = clock::coarse_milliseconds();
-        let snapshot = self.config.current.read_bh(bh);
-        let mut head = Head { head, len, state };
-        if let Some(found) = express::<A, _, _, false>(snapshot, &table, glance, now) {
-            return self.set_out(&mut head, &found, net, bh);
-        }
-        let found = express::<A, _, _, true>(snapshot, &table, glance, now)?;
-        self.set_out(&mut head, &found, net, bh)
+        self.routes.own(bh)?.known(net, next, bh)
     }
-
-    /// Finds a packet's way, and rewrites it if that takes it as it is.
-    #[inline(always)]
-    fn set_out<'a, A: Tabled, const REPLY: bool>(
-        &'a self,
-        head: &mut Head<'_>,
-        found: &Express<'a, A, Destination, REPLY>,
-        net: &Namespace,
-        bh: &'a BottomHalf,
-    ) -> Option<Ready<'a>> {
-        let way = self.routes.own(bh)?.known(net, found.next().into(), bh)?;
-        if head.len > way.mtu() || !found.rewrite(head.head, head.state) {
-            return None;
-        }
-        Some(Ready {
-            way,
-            destination: found.destination,
-            direction: found.direction(),
-        })
-    }
-}
-
-/// A packet's beginning and what else its rewriting depends on.
-struct Head<'a> {
-    head: &'a mut [u8],
-    len: u32,
-    state: ChecksumState,
 }
