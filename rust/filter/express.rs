@@ -34,50 +34,51 @@ use super::context::{
 };
 use super::version::Version;
 
-/// What is read of a usual packet.
+/// What is read of a usual packet, of TCP or of UDP.
 #[derive(Clone, Copy, Debug)]
-pub struct Glance<A: Address> {
-    /// The transport protocol, TCP or UDP.
-    pub protocol: Protocol,
+pub struct Glance<A: Address, const TCP: bool> {
     /// The sender.
     pub source: Endpoint<A>,
     /// The receiver.
     pub destination: Endpoint<A>,
 }
 
+/// The protocol of a packet that may go this way: of TCP if so, else of UDP.
+#[inline(always)]
+const fn protocol_of(tcp: bool) -> Protocol {
+    if tcp {
+        Protocol::Tcp
+    } else {
+        Protocol::Udp
+    }
+}
+
+/// Its number in the IP header.
+#[inline(always)]
+pub(super) const fn number<const TCP: bool>() -> u8 {
+    protocol_of(TCP) as u8
+}
+
 /// The ports of a TCP or UDP header at the beginning of `bytes`, which are at least
 /// [`tcp::HEADER_LENGTH`], of `len` bytes of header and data; `None` if the header is unsound or
 /// the segment does more than go on.
 #[inline(always)]
-pub(super) fn ports(number: u8, bytes: &[u8], len: usize) -> Option<(Protocol, u16, u16)> {
-    const TCP: u8 = Protocol::Tcp as u8;
-    const UDP: u8 = Protocol::Udp as u8;
+pub(super) fn ports<const TCP: bool>(bytes: &[u8], len: usize) -> Option<(u16, u16)> {
     let [a, b, c, d, high, low, ..] = *bytes.first_chunk::<{ tcp::HEADER_LENGTH }>()?;
-    let protocol = match number {
-        TCP => {
-            if !tcp::goes_on(bytes, len) {
-                return None;
-            }
-            Protocol::Tcp
-        }
-        UDP => {
-            let length = usize::from(u16::from_be_bytes([high, low]));
-            if length < udp::HEADER_LENGTH || length > len {
-                return None;
-            }
-            Protocol::Udp
-        }
-        _ => return None,
+    let is_sound = if TCP {
+        tcp::goes_on(bytes, len)
+    } else {
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        length >= udp::HEADER_LENGTH && length <= len
     };
-    let (from, to) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-    Some((protocol, from, to))
+    is_sound.then_some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
 }
 
 /// A usual packet to be sent on, to the destination or (`REPLY`) back to the client.
 #[derive(Debug)]
-pub struct Express<'a, A: Address, D, const REPLY: bool> {
+pub struct Express<'a, A: Address, D, const TCP: bool, const REPLY: bool> {
     /// What was read of it.
-    pub glance: Glance<A>,
+    pub glance: Glance<A, TCP>,
     /// What takes the place of its receiver (forward) or sender (reply).
     pub instead: Endpoint<A>,
     /// The destination.
@@ -96,16 +97,16 @@ const fn direction_of(reply: bool) -> Direction {
 
 /// Decides on a packet by a glance at it ([`Version::glance`]), if it goes this way.
 ///
-/// The direction is the compiler's to know: each way is compiled for itself.
+/// Protocol and direction are the compiler's to know: each way is compiled for itself.
 ///
 /// In the kernel: bottom halves off, under RCU.
 #[inline(always)]
-pub fn express<'a, A, C, T, const REPLY: bool>(
+pub fn express<'a, A, C, T, const TCP: bool, const REPLY: bool>(
     services: &'a C,
     connections: &T,
-    glance: Glance<A>,
+    glance: Glance<A, TCP>,
     now: u32,
-) -> Option<Express<'a, A, C::Destination, REPLY>>
+) -> Option<Express<'a, A, C::Destination, TCP, REPLY>>
 where
     A: Version,
     C: Services,
@@ -116,14 +117,16 @@ where
         Direction::Forward => (glance.source, glance.destination),
         Direction::Reply => (glance.destination, glance.source),
     };
-    let state = match glance.protocol {
-        Protocol::Tcp => ConnectionState::Established,
-        _ => ConnectionState::Udp,
+    let protocol = protocol_of(TCP);
+    let state = if TCP {
+        ConnectionState::Established
+    } else {
+        ConnectionState::Udp
     };
     let Steady {
         instead,
         destination_id,
-    } = connections.steady(direction, glance.protocol, client, other, state, now)?;
+    } = connections.steady(direction, protocol, client, other, state, now)?;
     let destination = services.destination(destination_id)?;
     // A flow whose destination is not there any more chooses again; and a client's connection may
     // be in the way of a new one on the same ports.
@@ -137,7 +140,7 @@ where
     })
 }
 
-impl<A: Version, D, const REPLY: bool> Express<'_, A, D, REPLY> {
+impl<A: Version, D, const TCP: bool, const REPLY: bool> Express<'_, A, D, TCP, REPLY> {
     /// Which way it goes.
     #[inline(always)]
     pub fn direction(&self) -> Direction {
@@ -158,7 +161,7 @@ impl<A: Version, D, const REPLY: bool> Express<'_, A, D, REPLY> {
     #[inline(always)]
     pub fn rewrite(&self, head: &mut [u8], state: ChecksumState) -> bool {
         let transport = Transport {
-            protocol: self.glance.protocol,
+            protocol: protocol_of(TCP),
             offset: A::HEADER_LENGTH,
             // Only SCTP's checksum depends on it.
             length: 0,

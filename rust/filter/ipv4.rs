@@ -106,23 +106,30 @@ impl Version for Ipv4Address {
     const USUAL_HEAD: usize = ipv4::HEADER_LENGTH + tcp::HEADER_LENGTH;
 
     #[inline(always)]
-    fn glance(head: &[u8], len: usize) -> Option<Glance<Self>> {
+    fn glance<const TCP: bool>(head: &[u8], len: usize) -> Option<Glance<Self, TCP>> {
         let (ip, transport) = ipv4::Header::ref_from_prefix(head).ok()?;
         if ip.version_ihl != ipv4::USUAL
             || usize::from(ip.total_length.get()) != len
             || !ip.is_whole()
             || ip.ttl <= 1
+            || ip.protocol != express::number::<TCP>()
             || !ip.is_sound()
         {
             return None;
         }
         let payload = len.wrapping_sub(ipv4::HEADER_LENGTH);
-        let (protocol, from, to) = express::ports(ip.protocol, transport, payload)?;
+        let (from, to) = express::ports::<TCP>(transport, payload)?;
         Some(Glance {
-            protocol,
             source: Endpoint::new(Self::from_bits(ip.source.get()), from),
             destination: Endpoint::new(Self::from_bits(ip.destination.get()), to),
         })
+    }
+
+    #[inline(always)]
+    fn seems_tcp(head: &[u8]) -> bool {
+        let at = ::core::mem::offset_of!(ipv4::Header, protocol);
+        head.get(at)
+            .is_some_and(|number| *number == express::number::<true>())
     }
 
     #[inline(always)]

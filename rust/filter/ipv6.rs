@@ -99,21 +99,28 @@ impl Version for Ipv6Address {
     const USUAL_HEAD: usize = ipv6::HEADER_LENGTH + tcp::HEADER_LENGTH;
 
     #[inline(always)]
-    fn glance(head: &[u8], len: usize) -> Option<Glance<Self>> {
+    fn glance<const TCP: bool>(head: &[u8], len: usize) -> Option<Glance<Self, TCP>> {
         let (ip, transport) = ipv6::Header::ref_from_prefix(head).ok()?;
         let payload = usize::from(ip.payload_length.get());
         if ip.version_class_flow.get() >> 28 != 6
             || payload.wrapping_add(ipv6::HEADER_LENGTH) != len
             || ip.hop_limit <= 1
+            || ip.next_header != express::number::<TCP>()
         {
             return None;
         }
-        let (protocol, from, to) = express::ports(ip.next_header, transport, payload)?;
+        let (from, to) = express::ports::<TCP>(transport, payload)?;
         Some(Glance {
-            protocol,
             source: Endpoint::new(Self::from_bits(ip.source.get()), from),
             destination: Endpoint::new(Self::from_bits(ip.destination.get()), to),
         })
+    }
+
+    #[inline(always)]
+    fn seems_tcp(head: &[u8]) -> bool {
+        let at = ::core::mem::offset_of!(ipv6::Header, next_header);
+        head.get(at)
+            .is_some_and(|number| *number == express::number::<true>())
     }
 
     #[inline(always)]

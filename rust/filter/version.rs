@@ -22,7 +22,10 @@ pub trait Version: Errors {
     /// [`Self::USUAL_HEAD`] bytes, if it is one for the express way ([`super::express`]) as far as
     /// can be told by itself: whole, sound, without padding, options and extension headers, with
     /// hops left.
-    fn glance(head: &[u8], len: usize) -> Option<Glance<Self>>;
+    fn glance<const TCP: bool>(head: &[u8], len: usize) -> Option<Glance<Self, TCP>>;
+
+    /// Whether a packet that begins with `head` seems to be of TCP; sound or not.
+    fn seems_tcp(head: &[u8]) -> bool;
 
     /// Reads a packet's headers if the IP header is of the usual form, without options or
     /// extension headers; else `None`, and [`Self::read`] tells more.

@@ -48,8 +48,34 @@ pub(crate) fn forget_all() {
 const ORDER: u32 = 10;
 const LIFETIME: u32 = clock::SECOND;
 
+/// An Ethernet header in two words, which are sooner copied than its bytes.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Header([u64; 2]);
+
+impl Header {
+    fn new(bytes: [u8; 14]) -> Self {
+        let [a, b, c, d, e, f, g, h, rest @ ..] = bytes;
+        let mut last = [0; 8];
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = from;
+        }
+        Self([
+            u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+            u64::from_ne_bytes(last),
+        ])
+    }
+
+    #[inline(always)]
+    fn bytes(&self) -> &[u8; 14] {
+        // SAFETY: Two words are more than 14 bytes, any of which will do.
+        unsafe { &*self.0.as_ptr().cast() }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Entry {
+    header: Header,
     destination: IpAddress,
     generation: u32,
     routes: i32,
@@ -105,7 +131,7 @@ impl NextHop<'_> {
 pub(crate) struct Way<'a> {
     device: *mut sys::net_device,
     mtu: u32,
-    header: [u8; 14],
+    header: Header,
     _bh: PhantomData<&'a BottomHalf>,
 }
 
@@ -125,7 +151,7 @@ impl Way<'_> {
     /// The Ethernet header.
     #[inline(always)]
     pub(super) fn header(&self) -> &[u8; 14] {
-        &self.header
+        self.header.bytes()
     }
 }
 
@@ -203,7 +229,7 @@ impl RouteCache {
         Some(Way {
             device: entry.hop.device,
             mtu: entry.hop.mtu,
-            header: entry.hop.header,
+            header: entry.header,
             _bh: PhantomData,
         })
     }
@@ -257,6 +283,7 @@ impl RouteCache {
         let hop = route::find(net, destination, avoid, bh)?;
         if let (Some(place), true) = (place, hop.resolved) {
             *place = Some(Entry {
+                header: Header::new(hop.header),
                 destination,
                 generation,
                 routes,

@@ -61,18 +61,33 @@ impl Switch {
         own: &CpuCounters,
         bh: &BottomHalf,
     ) -> Result<(), SkBuff> {
+        match packet.usual_head(A::USUAL_HEAD as u32) {
+            Some(head) if A::seems_tcp(head) => self.express_of::<A, true>(packet, own, bh),
+            Some(_) => self.express_of::<A, false>(packet, own, bh),
+            None => Err(packet),
+        }
+    }
+
+    /// The same for one of TCP, or of UDP.
+    #[inline(always)]
+    fn express_of<A: Tabled, const TCP: bool>(
+        &self,
+        mut packet: SkBuff,
+        own: &CpuCounters,
+        bh: &BottomHalf,
+    ) -> Result<(), SkBuff> {
         let len = packet.len() as usize;
         let head = packet.usual_head(A::USUAL_HEAD as u32);
-        let Some(glance) = head.and_then(|head| A::glance(head, len)) else {
+        let Some(glance) = head.and_then(|head| A::glance::<TCP>(head, len)) else {
             return Err(packet);
         };
         let table = A::table(self, bh);
         let now = clock::coarse_milliseconds();
         let snapshot = self.config.current.read_bh(bh);
-        if let Some(found) = express::<A, _, _, false>(snapshot, &table, glance, now) {
+        if let Some(found) = express::<A, _, _, TCP, false>(snapshot, &table, glance, now) {
             return self.set_out(packet, &found, own, bh);
         }
-        match express::<A, _, _, true>(snapshot, &table, glance, now) {
+        match express::<A, _, _, TCP, true>(snapshot, &table, glance, now) {
             Some(found) => self.set_out(packet, &found, own, bh),
             None => Err(packet),
         }
@@ -80,10 +95,10 @@ impl Switch {
 
     /// Rewrites a packet and sends it, if its way is known and takes it as it is.
     #[inline(always)]
-    fn set_out<A: Tabled, const REPLY: bool>(
+    fn set_out<A: Tabled, const TCP: bool, const REPLY: bool>(
         &self,
         mut packet: SkBuff,
-        found: &Express<'_, A, Destination, REPLY>,
+        found: &Express<'_, A, Destination, TCP, REPLY>,
         own: &CpuCounters,
         bh: &BottomHalf,
     ) -> Result<(), SkBuff> {
