@@ -27,6 +27,7 @@ use super::context::{
     Services,
     Tables, //
 };
+use super::open::LAST_RESORT;
 use super::report::Report;
 use super::segment::{
     Kind,
@@ -218,11 +219,15 @@ where
         };
         if found.method != Method::Nat {
             // Where it goes is known to the configuration alone.
-            let Some(destination) = destination else {
-                return Verdict::Drop(DropReason::NoDestination);
-            };
-            forward.next = destination.endpoint().address;
-            forward.encapsulation = destination.encapsulation();
+            match destination {
+                Some(destination) => {
+                    forward.next = destination.endpoint().address;
+                    forward.encapsulation = destination.encapsulation();
+                }
+                // The last resort is none of the configuration's.
+                None if found.destination_id == LAST_RESORT => {}
+                None => return Verdict::Drop(DropReason::NoDestination),
+            }
         }
         Verdict::Forward(forward)
     }

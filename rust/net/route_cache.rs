@@ -24,6 +24,7 @@ use super::{
     bh::BottomHalf,
     clock,
     namespace::Namespace,
+    random,
     route::{
         self,
         Hop, //
@@ -32,7 +33,10 @@ use super::{
 use crate::{
     core::{
         drop_reason::DropReason,
-        tuple::IpAddress, //
+        tuple::{
+            IpAddress,
+            Seed, //
+        },
     },
     sys, //
 };
@@ -103,6 +107,8 @@ impl NextHop<'_> {
 /// The hops that one CPU remembers, by destination address.
 pub(crate) struct RouteCache {
     entries: KVVec<Option<Entry>>,
+    /// So that nobody can have two clients take the place from each other.
+    seed: Seed,
 }
 
 /// A number that changes with the namespace's routes of that family.
@@ -130,7 +136,10 @@ impl RouteCache {
         for _ in 0..1u32 << ORDER {
             entries.push(None, GFP_KERNEL)?;
         }
-        Ok(Self { entries })
+        Ok(Self {
+            entries,
+            seed: Seed([random::u64(), random::u64()]),
+        })
     }
 
     /// The next hop towards `destination`, which is never through the device of index `avoid`.
@@ -149,8 +158,7 @@ impl RouteCache {
         let generation = GENERATION.load(Acquire);
         let routes = routes_generation(net, destination);
         let now = clock::ticks();
-        let hash = (destination.mixed() ^ (destination.mixed() >> 32)) as u32;
-        let index = hash.wrapping_mul(0x9e37_79b1) >> (32 - ORDER);
+        let index = self.seed.hash_address(destination) >> (64 - ORDER);
         let place = self.entries.get_mut(index as usize);
         if let Some(Some(entry)) = place.as_deref() {
             if entry.destination == destination
