@@ -22,8 +22,9 @@ REAL=10.2.1.2
 REAL6=fd00:2:1::2
 
 # internal: wire 1 joins two cards of this name space. The kernel takes what comes by one of its
-# cards with the address of another for forged, so that nobody would answer for a link-layer
-# address: the two are told each other's. Answers leave by the card of their own address.
+# cards with the address of another for forged, and no address of its own for a gateway: so each
+# card is told the other's link-layer address, and the switch's is a gateway's (.254) as well.
+# Answers leave by the card of their own address.
 internal() {
 	wire 1
 	inside=$B control=$A
@@ -42,12 +43,14 @@ internal() {
 		link set $control up
 	END
 	neighbours "$inside" "$control" $REAL $REAL6 || return 1
-	neighbours "$control" "$inside" 10.2.1.1 fd00:2:1::1 || return 1
+	neighbours "$control" "$inside" 10.2.1.254 fd00:2:1::254 || return 1
 	ip -batch - <<-END || return 1
-		route add default via 10.2.1.1 dev $control onlink table 101
+		route add default via 10.2.1.254 dev $control table 101
 		rule add from $REAL lookup 101
-		-6 route add default via fd00:2:1::1 dev $control onlink table 101
-		-6 rule add from $REAL6 lookup 101
+	END
+	ip -6 -batch - <<-END || return 1
+		route add default via fd00:2:1::254 dev $control table 101
+		rule add from $REAL6 lookup 101
 	END
 	defer ip rule del from $REAL lookup 101
 	defer ip -6 rule del from $REAL6 lookup 101

@@ -37,10 +37,17 @@ ends() {
 	done
 }
 
+# syns_again: how many SYNs the client had to repeat.
+syns_again() {
+	in_client awk '/^TcpExt:/ {
+		if (!n) { for (i = 2; i <= NF; i++) if ($i == "TCPSynRetrans") n = i } else print $n
+	}' /proc/net/netstat
+}
+
 # again HOW COUNT: connects from one port again and again, and looks at what that took.
 again() {
 	local how=$1 count=$2 resent
-	resent=$(in_client awk '/^Tcp: [0-9]/ { print $13 }' /proc/net/snmp)
+	resent=$(syns_again)
 	in_client timeout 20 python3 "$HERE/lib/tcp.py" again "$VIP" 7 "$port" "$count" "$how" \
 		>"$work/again" 2>"$work/again.log"
 	port=$((port + 1))
@@ -48,8 +55,7 @@ again() {
 		"$(wc -l <"$work/again")" "$count" || sed 's/^/#   /' "$work/again.log"
 	# A lost SYN would be repeated after a second.
 	between "the slowest within a moment" "$(sort -n "$work/again" | awk 'END { print $1 }')" 0 $((700 * SLOW))
-	equal "with nothing sent again" \
-		$(($(in_client awk '/^Tcp: [0-9]/ { print $13 }' /proc/net/snmp) - resent)) 0
+	equal "with no SYN sent again" $(($(syns_again) - resent)) 0
 	echo "# $(awk '{ print $2 }' "$work/again" | paste -sd ' ')"
 }
 

@@ -115,12 +115,17 @@ add_up() {
 	[ "$(count rx_packets)" = "$in" ] && [ "$(count tx_packets)" = $((out + lost)) ]
 }
 
-# fragments SIZE: how many bytes come of a datagram of so many that may be fragmented.
+# learns FROM TO: what a datagram socket of yard0's comes to know of its path.
+learns() {
+	python3 "$HERE/lib/path.py" "$1" "$2" 9 1500
+}
+
+# fragments TO SIZE: how many bytes come of a datagram of so many that may be fragmented.
 fragments() {
-	in_client timeout 10 socat -u -b 4096 UDP4-RECVFROM:9200 - >"$work/datagram" &
+	in_client timeout 10 socat -u -b 4096 "UDP4-RECVFROM:9200,bind=$1" - >"$work/datagram" &
 	local receiver=$!
 	slowwait 5 eval '[ -n "$(in_client ss -Hlun "sport = :9200")" ]'
-	head -c "$1" "$work/blob" | socat -u -b 4096 - "UDP4:$CLIENT:9200,bind=$YARD,setsockopt-int=0:10:0"
+	head -c "$2" "$work/blob" | socat -u -b 4096 - "UDP4:$1:9200,bind=$YARD,setsockopt-int=0:10:0"
 	wait "$receiver"
 	wc -c <"$work/datagram"
 }
@@ -153,6 +158,7 @@ mark
 expect "2 MB come whole both ways, in both families" both_ways
 between "what goes out is segmented by others" "$(mean tx)" 5000 70000
 between "what comes in is merged" "$(mean rx)" 2000 70000
+in_client curl -sS --max-time 10 -H 'Connection: close' -o /dev/null "http://$YARD/none?[1-12]"
 between "both CPUs have sent" "$(yardctl --json stats |
 	jq '[.cpus[] | select((.cpu == 1 or .cpu == 2) and .local_out > 0)] | length')" 2 2
 expect "yard0 does without" ethtool -K yard0 tx off tso off gso off sg off
@@ -175,13 +181,6 @@ ip link set "$front" mtu 1400
 defer ip link set "$front" mtu 1500
 # The card was down for that.
 expect "the narrow wire works" slowwait 10 in_client ping -q -c 1 -W 1 "$GATEWAY"
-equal "a UDP socket learns what its path takes" \
-	"$(python3 "$HERE/lib/path.py" "$YARD" "$CLIENT" 9 1500)" 1400
-equal "one of IPv6 as well" "$(python3 "$HERE/lib/path.py" "$YARD6" "$CLIENT6" 9 1500)" 1400
-equal "what may be fragmented is, by the socket that knows" "$(fragments 2000)" 2000
-ip -4 route flush cache
-ip -6 route flush cache
-equal "or by the switch, if it does not" "$(fragments 1440)" 1440
 for family in 4 6; do
 	told=$(dropped too-big)
 	expect "2 MB come whole over the narrow wire (IPv$family)" download "$family"
@@ -191,13 +190,25 @@ done
 expect "the kernel remembers it for IPv4" eval \
 	'ip route get "$CLIENT" from "$YARD" | grep -q "mtu 1400"'
 expect "and for IPv6" eval 'ip -6 route get "$CLIENT6" from "$YARD6" | grep -q "mtu 1400"'
+# Addresses of which the kernel knows nothing yet.
+expect "the client has more addresses" eval 'in_client ip -batch - <<-END
+	addr add 10.0.1.3/24 dev $front_peer
+	addr add 10.0.1.4/24 dev $front_peer
+	addr add 10.0.1.5/24 dev $front_peer
+	addr add fd00:1::3/64 dev $front_peer nodad
+	addr add fd00:1::4/64 dev $front_peer nodad
+END'
+equal "a UDP socket learns what its path takes" "$(learns "$YARD" 10.0.1.3)" 1400
+equal "one of IPv6 as well" "$(learns "$YARD6" fd00:1::3)" 1400
+equal "what may be fragmented is, by the socket that knows" "$(fragments 10.0.1.3 2000)" 2000
+equal "or by the switch, if it does not" "$(fragments 10.0.1.5 1440)" 1440
 expect "without claims," yardctl release "$front"
+equal "UDP learns it" "$(learns "$YARD" 10.0.1.4)" 1400
+equal "in IPv6, too" "$(learns "$YARD6" fd00:1::4)" 1400
 ip -4 route flush cache
-ip -6 route flush cache
-equal "UDP learns it" "$(python3 "$HERE/lib/path.py" "$YARD" "$CLIENT" 9 1500)" 1400
-equal "in IPv6, too" "$(python3 "$HERE/lib/path.py" "$YARD6" "$CLIENT6" 9 1500)" 1400
-ip -4 route flush cache
-expect "2 MB come whole so" download 4
+told=$(dropped too-big)
+expect "and TCP" download 4
+expect "which was told as well" eval '[ "$(dropped too-big)" -gt "$told" ]'
 expect "the statistics add up after all" slowwait 3 add_up
 equal "no ring was full" "$(dropped ring-full)" 0
 finish

@@ -185,7 +185,11 @@ where
             }
         }
         if found.state == ConnectionState::Expired {
-            return self.refuse(packet, segment);
+            let verdict = self.refuse(packet, segment);
+            if matches!(verdict, Verdict::Answer(_)) {
+                self.services.told_expired();
+            }
+            return verdict;
         }
         if segment.ttl <= 1 && found.method != Method::Local {
             return Verdict::Report(Report::HopLimit);

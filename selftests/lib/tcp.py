@@ -40,11 +40,22 @@ def made(address, port=0):
 
 
 def opened(address, port, source=0):
-    """A connection of which the server's name has come; and that name."""
-    one = made(address, source)
-    one.settimeout(10)
-    one.connect((address, port))
-    return one, one.recv(64).decode().strip()
+    """A connection of which the server's name has come; that name; and how long it took."""
+    for _ in range(200):
+        one = made(address, source)
+        one.settimeout(10)
+        begin = time.monotonic()
+        try:
+            one.connect((address, port))
+        except OSError as error:
+            # The kernel has not heard yet that the port's last connection is over.
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise
+            one.close()
+            time.sleep(0.005)
+            continue
+        return one, one.recv(64).decode().strip(), time.monotonic() - begin
+    raise TimeoutError(f"port {source} does not become free")
 
 
 def reset(one):
@@ -91,14 +102,14 @@ def states(address, port, silent, first):
     assert one.connect_ex((address, silent)) == errno.EINPROGRESS
     # Nothing is sent again.
     one.close()
-    established, _ = opened(address, port, first + 1)
-    half, _ = opened(address, port, first + 2)
+    established, *_ = opened(address, port, first + 1)
+    half, *_ = opened(address, port, first + 2)
     half.shutdown(socket.SHUT_WR)
-    over, _ = opened(address, port, first + 3)
+    over, *_ = opened(address, port, first + 3)
     over.send(b"c")
     assert over.recv(64) == b""
     over.close()
-    gone, _ = opened(address, port, first + 4)
+    gone, *_ = opened(address, port, first + 4)
     reset(gone)
     print("ready", flush=True)
     time.sleep(600)
@@ -108,9 +119,8 @@ def states(address, port, silent, first):
 def again(address, port, source, count, how="server"):
     """One after the other."""
     for _ in range(int(count)):
-        begin = time.monotonic()
-        one, name = opened(address, int(port), int(source))
-        print(round((time.monotonic() - begin) * 1000), name, flush=True)
+        one, name, seconds = opened(address, int(port), int(source))
+        print(round(seconds * 1000), name, flush=True)
         if how == "reset":
             reset(one)
             continue
@@ -125,7 +135,7 @@ def again(address, port, source, count, how="server"):
 
 def wait(address, port):
     """For the end."""
-    one, _ = opened(address, int(port))
+    one, *_ = opened(address, int(port))
     begin = time.monotonic()
     print("ready", flush=True)
     one.settimeout(15)
