@@ -13,7 +13,7 @@
 #                             control CPU 0: sockets --- A1 10.2.1.2 -------+
 #                                            (interface 37)  fd00:2:1::2
 
-# shellcheck disable=SC2016 # text for eval and other shells
+# shellcheck disable=SC2016,SC2034,SC2119 # text for eval and other shells
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib/topology.sh"
 . "$HERE/lib/six.sh"

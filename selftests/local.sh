@@ -8,7 +8,7 @@
 #     client 10.0.1.2 --- A [wire 0] B       \
 #            fd00:1::2                        yard0 10.9.9.9, fd00:9::9 --- sockets (CPU 0)
 
-# shellcheck disable=SC2016 # text for eval and other shells
+# shellcheck disable=SC2016,SC2034,SC2119 # text for eval and other shells
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib/topology.sh"
 . "$HERE/lib/six.sh"

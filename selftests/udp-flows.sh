@@ -18,10 +18,10 @@ of_port() {
 	yardctl --json connections --service udp "$VIP:$1" | jq length
 }
 
-# flow FILE: a question every tenth of a second from one port, thirty in all; who answered goes
+# flow FILE: a question every tenth of a second from one port, twenty in all; who answered goes
 # to the file.
 flow() {
-	ask 53 "$port" 1 --times 30 --pause 0.1 >"$work/$1" 2>&1 &
+	ask 53 "$port" 1 --times 20 --pause 0.1 >"$work/$1" 2>&1 &
 	flow=$!
 	slowwait 5 at_least 5 grep -c server "$work/$1"
 }
@@ -32,7 +32,7 @@ settled() {
 	wait "$flow"
 	last=$(awk 'END { print $2 }' "$work/$1")
 	echo "answers: $(awk '{ print $2 }' "$work/$1" | uniq -c | paste -sd ' ')"
-	[ "$(grep -c server "$work/$1")" = 30 ] &&
+	[ "$(grep -c server "$work/$1")" = 20 ] &&
 		[ "$(awk '{ print $2 }' "$work/$1" | uniq | wc -l)" = 2 ]
 }
 
@@ -50,23 +50,23 @@ expect "the module loads" load
 expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 1s
 expect "services are made" yardctl apply - <<-END
 	service add udp $VIP:53 -s rr -d 10.2.1.2:53 -d 10.2.2.2:53
-	service add udp $VIP:54 --timeout 1 -d 10.2.1.2:53
-	service add udp $VIP:55 --timeout 3 -d 10.2.1.2:53
+	service add udp $VIP:54 --timeout 2 -d 10.2.1.2:53
+	service add udp $VIP:55 --timeout 5 -d 10.2.1.2:53
 	service add udp $VIP:56 -s rr --one-packet -d 10.2.1.2:53 -d 10.2.2.2:53
 END
 
 # Timeouts.
-for p in 53 54 55; do
+for p in 53 55 54; do
 	# From another port each: the services have a server in common.
 	equal "a question to port $p is answered" "$(ask "$p" "300$p" 1 | grep -c server)" 1
 done
 since=$(timestamp_ms)
 equal "there are three flows" "$(connection_count)" 3
-expect "that of the service of one second is forgotten" slowwait 5 is 0 of_port 54
-between "after a second" $(($(timestamp_ms) - since)) 300 $((2500 * SLOW))
-equal "not that of three seconds" "$(of_port 55)" 1
+expect "that of the service of two seconds is forgotten" slowwait 8 is 0 of_port 54
+between "after two seconds" $(($(timestamp_ms) - since)) 1200 $((3500 * SLOW))
+equal "not that of five seconds" "$(of_port 55)" 1
 expect "which is forgotten later" slowwait 8 is 0 of_port 55
-between "after three" $(($(timestamp_ms) - since)) 2200 $((5000 * SLOW))
+between "after five" $(($(timestamp_ms) - since)) 3000 $((7000 * SLOW))
 equal "the default is longer" "$(of_port 53)" 1
 expect "a default is set while it runs" yardctl set --timeout udp=1s
 expect "for flows that there are, too" slowwait 5 is 0 of_port 53
@@ -87,7 +87,7 @@ for change in "down" "removed"; do
 	expect "the flow goes on with the other one" settled "$change"
 	equal "which it is" "$last" "server$((3 - ${first#server}))"
 	# A question without an answer would have been asked again.
-	equal "nothing was asked twice ($change)" $(($(sent) - before)) 30
+	equal "nothing was asked twice ($change)" $(($(sent) - before)) 20
 	case $change in
 	down) yardctl destination up udp "$VIP:53" "$gone" ;;
 	removed) yardctl destination add udp "$VIP:53" "$gone" ;;
@@ -99,7 +99,7 @@ first=$(awk 'NR == 1 { print $2 }' "$work/drained")
 expect "its server drains" yardctl destination drain udp "$VIP:53" "10.2.${first#server}.2:53"
 wait "$flow"
 equal "which does not disturb the flow" "$(awk '{ print $2 }' "$work/drained" | uniq -c | awk '{ print $1, $2 }')" \
-	"30 $first"
+	"20 $first"
 
 # One packet after the other.
 made=$(connection_count)

@@ -8,7 +8,7 @@
 #     client 10.0.1.2 --- A [wire 0] B (CPU 1, 2) switch yard0 10.7.0.1, fd00:7::1 --- sockets (CPU 0)
 #            fd00:1::2     mtu 1500  mtu 1500, then 1400       mtu 1500
 
-# shellcheck disable=SC2016 # text for eval and other shells
+# shellcheck disable=SC2016,SC2034,SC2119 # text for eval and other shells
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib/topology.sh"
 . "$HERE/lib/six.sh"
