@@ -15,6 +15,7 @@ use super::{
     fault::Fault,
     index::{
         spread,
+        spread_address,
         Key, //
     },
 };
@@ -52,7 +53,7 @@ pub(crate) struct DestinationKey {
 impl Key for DestinationKey {
     fn hash(&self) -> u64 {
         let more = u64::from(self.endpoint.port) << 32 | u64::from(self.service);
-        spread(spread(self.endpoint.address.mixed()) ^ more)
+        spread(spread_address(self.endpoint.address) ^ more)
     }
 }
 

@@ -41,6 +41,7 @@ use super::slot::{
 };
 use super::timeouts::Timeouts;
 use super::tuple::{
+    Address,
     Direction,
     Endpoint,
     Protocol, //
@@ -53,6 +54,23 @@ pub enum Fate {
     Remove,
     /// It stays and is in this state from now on, as if a packet had just come.
     Turn(ConnectionState),
+}
+
+/// What became of a connection that had been idle for its timeout.
+///
+/// Another CPU may have seen a packet of it between the moment when its [`Fate`] was chosen and
+/// that when it was done: accounts have to be kept by the states told here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled<A: Address> {
+    /// It was taken out, in the state that it is told with.
+    Removed(Connection<A>),
+    /// It has gone from one state to another.
+    Turned {
+        /// The connection, in its new state.
+        connection: Connection<A>,
+        /// The state that it was in.
+        from: ConnectionState,
+    },
 }
 
 /// The table that lies in a memory.
@@ -335,13 +353,13 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
     }
 
     /// Under the locks of a connection's homes: lets `decide` say what is to become of it, and
-    /// does that. `None` if it is gone already, or nothing is to become of it.
+    /// does that. `None` if it is gone already, or nothing has become of it.
     fn settle(
         &self,
         handle: Handle,
         now: u32,
         decide: impl FnOnce(&Connection<A>) -> Option<Fate>,
-    ) -> Option<Connection<A>> {
+    ) -> Option<Settled<A>> {
         let books = self.memory.books();
         let slot = self.memory.slot(handle.index)?;
         let (sequence, hash) = slot.hash(books.seed())?;
@@ -349,16 +367,17 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
             return None;
         }
         let homes = Homes::lock(self.memory.layout(), hash)?;
-        // Only under these locks can the use end, so what is read now stays true.
+        // Only under these locks can the use end, so what is read now stays true, but for the
+        // state.
         let (held, mut connection) = slot.read(handle.index)?;
         if held != handle {
             return None;
         }
         if let Fate::Turn(state) = decide(&connection)? {
-            if let Some((from, to)) = slot.touch(sequence, connection.state, now, |_| state) {
-                books.step(from, to);
-            }
-            return Some(connection);
+            let (from, to) = slot.touch(sequence, connection.state, now, |_| state)?;
+            books.step(from, to);
+            connection.state = to;
+            return Some(Settled::Turned { connection, from });
         }
         homes.take(handle.index);
         connection.state = slot.retire();
@@ -366,7 +385,7 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
         books.step(connection.state, ConnectionState::None);
         self.push(handle.index, slot);
         self.memory.budget().give();
-        Some(connection)
+        Some(Settled::Removed(connection))
     }
 
     /// Looks through a range of slots, which bounds the work done at once, for connections that
@@ -374,13 +393,15 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
     /// many it did something.
     ///
     /// `told` is called exactly once for each of them, under its bucket's lock: it must not ask
-    /// this table for anything, nor send packets.
+    /// this table for anything, nor send packets. `settled` is called afterwards, with no lock
+    /// held.
     pub fn expire(
         &self,
         range: Range<u32>,
         now: u32,
         timeouts: &Timeouts,
         mut told: impl FnMut(&Connection<A>) -> Fate,
+        mut settled: impl FnMut(&Settled<A>),
     ) -> u32 {
         let mut expired = 0_u32;
         for (index, slot) in self.slots(range) {
@@ -392,10 +413,11 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
                     .is_expired(now, timeouts)
                     .then(|| told(connection))
             };
-            let settled = slot
+            let done = slot
                 .read(index)
                 .and_then(|(handle, _)| self.settle(handle, now, decide));
-            if settled.is_some() {
+            if let Some(done) = done {
+                settled(&done);
                 expired = expired.wrapping_add(1);
             }
         }
@@ -541,7 +563,9 @@ impl<A: Stored, M: Memory<A>> Connections<A> for ConnectionTable<A, M> {
     }
 
     fn remove(&self, handle: Handle) -> Option<Connection<A>> {
-        self.settle(handle, 0, |_| Some(Fate::Remove))
+        match self.settle(handle, 0, |_| Some(Fate::Remove))? {
+            Settled::Removed(connection) | Settled::Turned { connection, .. } => Some(connection),
+        }
     }
 
     #[inline(always)]

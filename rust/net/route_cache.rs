@@ -24,6 +24,7 @@ use super::{
     bh::BottomHalf,
     clock,
     namespace::Namespace,
+    random,
     route::{
         self,
         Hop, //
@@ -32,7 +33,10 @@ use super::{
 use crate::{
     core::{
         drop_reason::DropReason,
-        tuple::IpAddress, //
+        tuple::{
+            IpAddress,
+            Seed, //
+        },
     },
     sys, //
 };
@@ -158,6 +162,8 @@ impl Way<'_> {
 /// The hops that one CPU remembers, by destination address.
 pub(crate) struct RouteCache {
     entries: KVVec<Option<Entry>>,
+    /// So that nobody can have two clients take the place from each other.
+    seed: Seed,
 }
 
 /// A number that changes with the namespace's routes of that family.
@@ -172,14 +178,6 @@ fn routes_generation(net: &Namespace, destination: IpAddress) -> i32 {
             }
         }
     }
-}
-
-/// The place of a destination in a cache.
-#[inline(always)]
-fn place_of(destination: IpAddress) -> usize {
-    let mixed = destination.mixed();
-    let hash = (mixed ^ (mixed >> 32)) as u32;
-    (hash.wrapping_mul(0x9e37_79b1) >> (32 - ORDER)) as usize
 }
 
 impl Entry {
@@ -208,7 +206,24 @@ impl RouteCache {
         for _ in 0..1u32 << ORDER {
             entries.push(None, GFP_KERNEL)?;
         }
-        Ok(Self { entries })
+        Ok(Self {
+            entries,
+            seed: Seed([random::u64(), random::u64()]),
+        })
+    }
+
+    /// The place of a destination.
+    ///
+    /// A product with a secret odd number spreads 32 bits well enough for nobody to aim
+    /// (Dietzfelbinger et al., A Reliable Randomized Algorithm for the Closest-Pair Problem).
+    #[inline(always)]
+    fn place_of(&self, destination: IpAddress) -> usize {
+        let Seed([secret, factor]) = self.seed;
+        let hash = match destination {
+            IpAddress::V4(address) => (u64::from(address.bits()) ^ secret).wrapping_mul(factor | 1),
+            IpAddress::V6(_) => self.seed.hash_address(destination),
+        };
+        (hash >> (64 - ORDER)) as usize
     }
 
     /// The way to `destination` if it is remembered, without anybody being asked.
@@ -221,7 +236,7 @@ impl RouteCache {
     ) -> Option<Way<'a>> {
         let generation = GENERATION.load(Acquire);
         let routes = routes_generation(net, destination);
-        let entry = self.entries.get(place_of(destination))?.as_ref()?;
+        let entry = self.entries.get(self.place_of(destination))?.as_ref()?;
         if !entry.holds(destination, (generation, routes, clock::ticks())) {
             return None;
         }
@@ -250,7 +265,8 @@ impl RouteCache {
         let generation = GENERATION.load(Acquire);
         let routes = routes_generation(net, destination);
         let now = clock::ticks();
-        let place = self.entries.get_mut(place_of(destination));
+        let place = self.place_of(destination);
+        let place = self.entries.get_mut(place);
         if let Some(Some(entry)) = place.as_deref() {
             if entry.holds(destination, (generation, routes, now)) {
                 return Ok(NextHop {

@@ -229,6 +229,22 @@ impl SkBuff {
         self.set_device_ptr(device.as_ptr());
     }
 
+    /// Whether it is to be cut into segments by the device that sends it, or was merged of such.
+    pub(crate) fn is_segmented(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { sys::skb_is_gso(self.0.as_ptr()) }
+    }
+
+    /// Takes away what it has of the socket that sent it, of its route and of connection tracking:
+    /// it is to be received.
+    pub(crate) fn forget_sender(&mut self) {
+        // SAFETY: The packet is ours.
+        unsafe {
+            sys::skb_orphan(self.0.as_ptr());
+            sys::skb_scrub_packet(self.0.as_ptr(), true);
+        }
+    }
+
     /// Whether every segment of it fits `mtu` bytes.
     pub(crate) fn fits(&self, mtu: u32) -> bool {
         // SAFETY: By the type invariant.

@@ -107,7 +107,8 @@ pub(crate) struct Switch {
     pub(crate) engines: RcuArc<Engines>,
     /// What takes its place when there is no memory for a list.
     pub(crate) no_engines: Arc<Engines>,
-    yard: RcuArc<Option<PseudoDevice<Switch>>>,
+    /// `yard0`, while there is one.
+    pub(crate) yard: RcuArc<Option<PseudoDevice<Switch>>>,
     /// What takes the place of `yard` at the end, kept so that the end needs no memory.
     #[pin]
     no_yard: Mutex<Option<Arc<Option<PseudoDevice<Switch>>>>>,

@@ -211,9 +211,11 @@ struct net_device *yard_pseudo_alloc(struct net *net, const char *name, u32 queu
 			   IFF_NO_ADDRCONF;
 	dev->netns_immutable = true;
 	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
-	dev->features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_HIGHDMA |
-			NETIF_F_GSO_SOFTWARE;
-	dev->hw_features = dev->features;
+	/* What comes in has been checked by the device that it came by, or will be. */
+	dev->features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_RXCSUM |
+			NETIF_F_HIGHDMA | NETIF_F_GSO_SOFTWARE;
+	dev->hw_features = dev->features & ~NETIF_F_RXCSUM;
+	dev->max_mtu = ETH_MAX_MTU;
 	eth_hw_addr_random(dev);
 	return dev;
 }

@@ -12,7 +12,7 @@ use switchyard_core::core::books::{Books, Budget};
 use switchyard_core::core::bucket::Bucket;
 use switchyard_core::core::connection::Connection;
 use switchyard_core::core::connection_state::ConnectionState;
-use switchyard_core::core::connection_table::{ConnectionTable, Fate};
+use switchyard_core::core::connection_table::{ConnectionTable, Fate, Settled};
 use switchyard_core::core::connections::{
     Connections, Found, Handle, Hit, Insertion, Steady, SteadyConnections,
 };
@@ -260,7 +260,20 @@ impl<A: Stored> Table<A> {
         timeouts: &Timeouts,
         told: impl FnMut(&Connection<A>) -> Fate,
     ) -> u32 {
-        self.view().expire(range, now, timeouts, told)
+        self.view().expire(range, now, timeouts, told, |_| {})
+    }
+
+    /// The same, with what became of each.
+    pub fn settle(
+        &self,
+        now: u32,
+        timeouts: &Timeouts,
+        told: impl FnMut(&Connection<A>) -> Fate,
+    ) -> Vec<Settled<A>> {
+        let mut settled = Vec::new();
+        self.view()
+            .expire(0..u32::MAX, now, timeouts, told, |done| settled.push(*done));
+        settled
     }
 
     pub fn list(&self, range: std::ops::Range<u32>) -> Vec<(Handle, Connection<A>)> {
