@@ -21,6 +21,7 @@ use ::core::{
 use kernel::prelude::*;
 
 use crate::{
+    core::drop_reason::DropReason,
     engine::set::Waker,
     net::{
         bh::BottomHalf,
@@ -134,7 +135,10 @@ impl Driver for Switch {
         };
         match ring.push(packet) {
             Ok(()) => waker.wake(),
-            Err(packet) => self.drop_packet(packet, crate::core::drop_reason::DropReason::RingFull),
+            Err(mut packet) => {
+                packet.pull_link_header();
+                self.drop_packet(packet, DropReason::RingFull);
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use kernel::prelude::*;
 
 use super::{
     forward::Forward,
+    trace,
     Switch, //
 };
 use crate::{
@@ -33,7 +34,9 @@ use crate::{
     },
     net::{
         bh::BottomHalf,
-        skb::SkBuff, //
+        clock,
+        skb::SkBuff,
+        trace::End, //
     },
 };
 
@@ -64,6 +67,7 @@ impl<A: Version + Probe> Expired<A> {
         bh: &BottomHalf,
     ) -> Fate {
         let snapshot = switch.config.current.read_bh(bh);
+        let end = End::Idle(idle.idle(clock::coarse_milliseconds()));
         let wants_reset = idle.state == ConnectionState::Established
             && idle.protocol == Protocol::Tcp
             && !idle.template
@@ -73,10 +77,11 @@ impl<A: Version + Probe> Expired<A> {
         let kept =
             wants_reset && self.list.len() < MOST && self.list.push_within_capacity(*idle).is_ok();
         if kept {
+            trace::ended(snapshot, idle, end);
             snapshot.changed(idle.destination_id, idle.state, ConnectionState::Expired);
             return Fate::Turn(ConnectionState::Expired);
         }
-        switch.forget(idle, bh);
+        switch.forget(idle, end, bh);
         Fate::Remove
     }
 

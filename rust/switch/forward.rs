@@ -2,7 +2,10 @@
 
 //! What is to be sent on: by which way, whether it fits, how it is counted.
 
-use super::Switch;
+use super::{
+    trace,
+    Switch, //
+};
 use crate::{
     config::Destination,
     core::{
@@ -74,7 +77,10 @@ impl Switch {
                     counters.forwarded.add(1);
                 }
             }
-            Err(reason) => self.count_drop(reason),
+            Err(reason) => {
+                trace::dropped_forward(forward, reason);
+                self.count_drop(reason);
+            }
         }
     }
 
@@ -185,7 +191,8 @@ impl Switch {
 
     /// Tells a packet's sender that it cannot go on, and counts it.
     #[cold]
-    pub(super) fn report<A: Version>(&self, packet: SkBuff, report: Report, bh: &BottomHalf) {
+    pub(super) fn report<A: Version>(&self, mut packet: SkBuff, report: Report, bh: &BottomHalf) {
+        trace::dropped(&mut packet, report.reason());
         self.tell_sender::<A>(packet, report, bh);
         self.count_drop(report.reason());
     }
@@ -213,16 +220,17 @@ impl Switch {
     #[cold]
     pub(super) fn message(
         &self,
-        packet: SkBuff,
+        mut packet: SkBuff,
         to: IpAddress,
         reason: Option<DropReason>,
         bh: &BottomHalf,
     ) {
+        let noted = trace::noted(&mut packet);
         let result = match self.hop(&packet, to, bh) {
             Ok(hop) => packet.send(&hop, bh),
             Err(reason) => fail(packet, reason),
         };
-        self.count_sent(result, reason);
+        self.count_sent(result, reason, noted);
     }
 
     /// Counts a forwarded packet for its service and destination, if these still are.

@@ -4,7 +4,10 @@
 
 use kernel::sync::rcu;
 
-use super::Switch;
+use super::{
+    trace,
+    Switch, //
+};
 use crate::{
     core::drop_reason::DropReason,
     net::{
@@ -35,13 +38,17 @@ impl Switch {
             // The sockets' own route has to know the way's MTU; see the guide.
             return self.drop_packet(packet, DropReason::TooBig);
         }
+        let noted = trace::noted(&mut packet);
         match packet.send(&hop, bh) {
             Ok(()) => {
                 if let Some(counters) = self.counters.this() {
                     counters.local_out.add(1);
                 }
             }
-            Err(reason) => self.count_drop(reason),
+            Err(reason) => {
+                trace::dropped_noted(noted, reason);
+                self.count_drop(reason);
+            }
         }
     }
 }
