@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Much data by TCP, with a hash of it taken at both ends.
 
-bulk.py serve PORT
+bulk.py serve PORT...
     answers for ever: takes what a client sends, or sends what it asks for
 bulk.py ask
     reads lines "up ADDRESS PORT MEGABYTES" or "down ..." and answers each with a line:
@@ -109,14 +109,23 @@ def attend(connection, block):
             connection.recv(1)
 
 
-def serve(args):
-    """Answers for ever."""
-    block = Block()
-    with socket.create_server(("::", args.port), family=socket.AF_INET6,
+def listen(port, block):
+    """Answers on a port for ever."""
+    with socket.create_server(("::", port), family=socket.AF_INET6,
                               dualstack_ipv6=True) as server:
         while True:
             connection, _ = server.accept()
             threading.Thread(target=attend, args=(connection, block), daemon=True).start()
+
+
+def serve(args):
+    """Answers for ever."""
+    block = Block()
+    threads = [threading.Thread(target=listen, args=(port, block)) for port in args.ports]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def transfer(block, way, address, port, megabytes):
@@ -148,7 +157,7 @@ def ask(_):
 parser = argparse.ArgumentParser()
 commands = parser.add_subparsers(required=True)
 command = commands.add_parser("serve")
-command.add_argument("port", type=int)
+command.add_argument("ports", type=int, nargs="+")
 command.set_defaults(run=serve)
 command = commands.add_parser("ask")
 command.set_defaults(run=ask)
