@@ -122,6 +122,7 @@ expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 1s
 } >"$work/services"
 expect "services are made" yardctl apply "$work/services"
 
+yardctl --json stats | jq '[.drops[].packets] | add' >"$work/drops"
 expect "curl fetches twenty times by one connection" eval 'in_client curl -sS --max-time 20 \
 	"http://$VIP/who?[1-20]" >"$work/answers" && [ "$(sort -u "$work/answers" | wc -l)" = 1 ] &&
 	[ "$(wc -l <"$work/answers")" = 20 ]'
@@ -136,7 +137,7 @@ expect "iperf3 by TCP" iperf 4
 expect "iperf3 by TCP, the other way" iperf 4 -R
 expect "iperf3 by TCP over IPv6" iperf 6
 expect "iperf3 by UDP" iperf 4 -u -b 20M
-equal "which loses nothing" "$(jq '.end.sum.lost_packets' "$work/iperf.json")" 0
+echo "# $(jq '.end.sum.lost_packets' "$work/iperf.json") were lost, as the receiver was too slow or otherwise"
 expect "iperf3 by UDP over IPv6" iperf 6 -u -b 20M
 
 for address in "$VIP" "$VIP6"; do
@@ -157,6 +158,8 @@ done >"$work/queries"
 expect "dnsperf loses no query" perf_of "$VIP"
 expect "nor over IPv6" perf_of "$VIP6"
 
+equal "nothing of all that was dropped here" "$(yardctl --json stats | jq '[.drops[].packets] | add')" \
+	"$(<"$work/drops")"
 expect "ping" in_client ping -q -c 5 -i 0.2 -W 2 "$VIP"
 expect "ping in fragments" in_client ping -q -c 3 -i 0.2 -W 2 -s 4000 "$VIP"
 expect "ping over IPv6" in_client ping -6 -q -c 5 -i 0.2 -W 2 "$VIP6"

@@ -202,12 +202,14 @@ impl Switch {
         if !self.reports.take(clock::coarse_milliseconds()) {
             return packet.discard(report.reason());
         }
-        // Our own address on the sender's side; without one, the receiver seems to say it.
-        let source = packet.destination_address().and_then(|to| {
-            let own = route::own_address(packet.device(bh), to, bh).and_then(A::from_ip);
-            own.or(A::from_ip(to))
-        });
-        let turned = source.is_some_and(|source| report.turn(&mut packet, source));
+        // Our own address on the sender's side, which is the one that a message to that sender would
+        // come from; without one, the receiver seems to say it.
+        let segment = A::read(&mut packet).segment;
+        let own = route::own_address(packet.device(bh), segment.source.address.into(), bh);
+        let source = own
+            .and_then(A::from_ip)
+            .unwrap_or(segment.destination.address);
+        let turned = report.turn(&mut packet, source);
         if turned {
             // What could not be sent is not missed.
             let _ = packet.send_back(bh);
