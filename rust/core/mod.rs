@@ -62,7 +62,6 @@ pub mod slot;
 pub mod slot_v4;
 pub mod slot_v6;
 pub mod tcp;
-pub mod tcp_options;
 pub mod tcp_state;
 pub mod timeouts;
 pub mod tuning;

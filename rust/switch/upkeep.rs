@@ -16,6 +16,7 @@ use crate::{
         clock::coarse_milliseconds, //
         device::Rtnl,
         namespace::Namespace,
+        trace::End,
     },
 };
 
@@ -115,13 +116,13 @@ impl Switch {
         self.connections.end_v4(
             &mut |connection| is_meant(&connection.into()),
             &mut |gone, bh| {
-                forget(bh, &|bh| self.forget(gone, bh));
+                forget(bh, &|bh| self.forget(gone, End::Ended, bh));
             },
         );
         self.connections.end_v6(
             &mut |connection| is_meant(&connection.into()),
             &mut |gone, bh| {
-                forget(bh, &|bh| self.forget(gone, bh));
+                forget(bh, &|bh| self.forget(gone, End::Ended, bh));
             },
         );
         ended
