@@ -7,7 +7,7 @@ pub mod keepalived;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use switchyard_netlink::{DestinationKey, Forwarding, Scheduler, ServiceKey};
+use switchyard_netlink::{DestinationKey, Forwarding, Scheduler, ServiceKey, SwitchSettings};
 
 use crate::config::unsuited;
 use crate::values::of_a_host;
@@ -22,6 +22,32 @@ pub struct Imported {
     pub config: Config,
     /// What could not be carried over, or is not quite the same.
     pub warnings: Vec<Problem>,
+}
+
+impl Imported {
+    /// Where there is no service at all, others are left alone: an empty list would have them
+    /// removed, and more likely something went wrong.
+    fn new(
+        services: Vec<ServiceConfig>,
+        switch: Option<SwitchSettings>,
+        warnings: Warnings<'_>,
+    ) -> Self {
+        let mut warnings = warnings;
+        if services.is_empty() {
+            warnings.add(0, "there is no service in it that could be carried over");
+        }
+        // What is said of a group is said for each of its addresses.
+        warnings.list.sort_by_key(|warning| warning.place);
+        warnings.list.dedup();
+        Self {
+            config: Config {
+                services: Some(services).filter(|services| !services.is_empty()),
+                switch,
+                ..Config::default()
+            },
+            warnings: warnings.list,
+        }
+    }
 }
 
 /// Warnings as they come.

@@ -75,8 +75,22 @@ fn ipvsadms_timeouts_are_the_switchs() {
     let (text, _) = of_ipvsadm("ipvsadm --set 900 0 300");
     assert_eq!(
         text,
-        "service = []\n\n[switch]\n\n[switch.timeout]\nestablished = \"15m\"\nudp = \"5m\"\n"
+        "[switch]\n\n[switch.timeout]\nestablished = \"15m\"\nudp = \"5m\"\n"
     );
+}
+
+#[test]
+fn where_there_is_nothing_nothing_is_removed() {
+    for (text, warnings) in [
+        of_ipvsadm("\n# nothing\n"),
+        of_keepalived("global_defs {\n}\n"),
+    ] {
+        assert_eq!(text, "");
+        assert!(
+            warnings.contains("1:1: there is no service in it"),
+            "{warnings}"
+        );
+    }
 }
 
 #[test]

@@ -38,13 +38,7 @@ pub fn import(name: &str, text: &str) -> Result<Imported, Problems> {
         offset += line.len();
     }
     problems.end()?;
-    let mut imported = Imported {
-        warnings: list.warnings.list,
-        ..Imported::default()
-    };
-    imported.config.services = Some(list.services);
-    imported.config.switch = list.switch;
-    Ok(imported)
+    Ok(Imported::new(list.services, list.switch, list.warnings))
 }
 
 /// Words and where each is in the text.

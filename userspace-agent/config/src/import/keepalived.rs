@@ -55,15 +55,7 @@ pub fn import(name: &str, text: &str) -> Result<Imported, Problems> {
         }
     }
     problems.end()?;
-    // What is to be said of a group is said for each of its addresses.
-    file.warnings.list.sort_by_key(|warning| warning.place);
-    file.warnings.list.dedup();
-    let mut imported = Imported {
-        warnings: file.warnings.list,
-        ..Imported::default()
-    };
-    imported.config.services = Some(file.services);
-    Ok(imported)
+    Ok(Imported::new(file.services, None, file.warnings))
 }
 
 struct Keepalived<'a> {
