@@ -193,6 +193,8 @@ impl Switch {
         if let Some(nothing) = self.no_yard.lock().take() {
             drop(self.yard.swap(nothing));
         }
+        // A grace period has gone by: whoever lets go of the switch last need not wait for one.
+        self.config.tidy();
     }
 
     /// The connections, for the collector.
