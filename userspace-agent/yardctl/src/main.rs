@@ -12,6 +12,7 @@ mod netns;
 mod packet;
 mod print;
 mod run;
+mod top;
 mod words;
 
 use std::process::ExitCode;
