@@ -134,7 +134,9 @@ pub fn explain(decision: &Decision) -> String {
             percent(wanted_share),
             d.signs.connections.map_or("-".into(), |n| n.to_string()),
             short(d.signs.connections_per_second),
-            d.signs.unanswered.map_or("-".into(), |time| format!("{time:.1}s")),
+            d.signs
+                .unanswered
+                .map_or("-".into(), |time| format!("{time:.1}s")),
         ]);
     }
     text.push_str(&aligned(&mut inputs, &[0, 1, 2]));
@@ -228,7 +230,7 @@ mod tests {
         for words in [
             "tcp 192.0.2.1:80: even\n",
             "formula: level = w * ((U + 0.03) / (u + 0.03))^0.7\n",
-            "10.0.0.1:80  reporting  up       0.5s        90.0%",
+            "10.0.0.1:80  reporting  up      0.5s        90.0%",
             "  7    2.50        3.0s\n",
             "10.0.0.2:80: its checks fail: connection refused\n",
             "w=1.000 u=0.900 U=",

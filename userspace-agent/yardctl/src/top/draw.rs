@@ -20,6 +20,8 @@ const KEYS: &str =
     "q quit  Tab pane  Enter destinations  s sort  r reverse  / filter  Space stand still  ? help";
 /// Below this many lines there are no CPUs.
 const LOW: u16 = 16;
+/// From this many lines on there is air between the parts.
+const AIRY: u16 = 28;
 /// Below this many columns reasons stand below CPUs.
 const NARROW: u16 = 84;
 /// Lines about the switch as a whole.
@@ -30,12 +32,14 @@ pub fn draw(frame: &mut Frame<'_>, screen: &Screen, trouble: Option<&str>, view:
     let arranged = view.arrange(screen);
     let area = frame.area();
     let below = below(screen, area);
+    let gap = u16::from(area.height >= AIRY);
     let [head, middle, bottom, last] = Layout::vertical([
         Constraint::Length(HEAD),
         Constraint::Min(0),
         Constraint::Length(below),
         Constraint::Length(1),
     ])
+    .spacing(gap)
     .areas(area);
     frame.render_widget(Paragraph::new(about(screen, trouble, view.paused)), head);
 
@@ -44,8 +48,9 @@ pub fn draw(frame: &mut Frame<'_>, screen: &Screen, trouble: Option<&str>, view:
     } else {
         lines(arranged.services.len()).min((middle.height / 2).max(3))
     };
-    let [upper, lower] =
-        Layout::vertical([Constraint::Length(services), Constraint::Min(0)]).areas(middle);
+    let [upper, lower] = Layout::vertical([Constraint::Length(services), Constraint::Min(0)])
+        .spacing(if view.whole { 0 } else { gap })
+        .areas(middle);
     let focus = view.focus;
     table(
         frame,
@@ -125,9 +130,9 @@ pub fn height(screen: &Screen, width: u16) -> u16 {
         .saturating_mul(2)
         .max(services.saturating_add(destinations));
     let bottom = processor_lines(screen, width);
-    let all = middle.saturating_add(bottom).saturating_add(HEAD + 1);
+    let all = middle.saturating_add(bottom).saturating_add(HEAD + 1 + 4);
     // And CPUs no more than a third of all.
-    all.max(bottom.saturating_mul(3)).clamp(LOW, 2000)
+    all.max(bottom.saturating_mul(3)).clamp(AIRY, 2000)
 }
 
 /// How many rows are left out.

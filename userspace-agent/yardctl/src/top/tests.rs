@@ -2,8 +2,6 @@
 
 //! The screen as it comes out, of made-up samples.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
-
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

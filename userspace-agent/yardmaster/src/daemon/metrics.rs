@@ -153,9 +153,11 @@ const GAUGES: [Gauge; 12] = [
             Health::Down => Some(0.0),
         },
     ),
-    ("connections", "Connections that the switch has to it", |d| {
-        d.signs.connections.map(yardmaster::number::real_u64)
-    }),
+    (
+        "connections",
+        "Connections that the switch has to it",
+        |d| d.signs.connections.map(yardmaster::number::real_u64),
+    ),
     (
         "connections_per_second",
         "New connections in a second, by the kernel's counters",

@@ -59,7 +59,7 @@ pub struct MasterSettings {
 impl Default for MasterSettings {
     fn default() -> Self {
         Self {
-            round: Duration::from_millis(500),
+            round: Duration::from_millis(250),
             socket: DEFAULT_SOCKET.into(),
             metrics: None,
             tls: None,
@@ -227,7 +227,7 @@ mod tests {
         let settings = Settings::parse(
             r#"
             [yardmaster]
-            round = "250ms"
+            round = "400ms"
             metrics = "127.0.0.1:9750"
 
             [[service]]
@@ -246,7 +246,7 @@ mod tests {
             "#,
         )
         .unwrap();
-        assert_eq!(settings.master.round, Duration::from_millis(250));
+        assert_eq!(settings.master.round, Duration::from_millis(400));
         let service = &settings.services[0];
         assert_eq!(service.policy.algorithm, Algorithm::Even);
         assert_eq!(service.policy.slow_start, Duration::from_secs(10));
