@@ -82,7 +82,7 @@ impl Default for Config {
         Self {
             name: None,
             interval: Duration::from_millis(500),
-            window: Duration::from_secs(2),
+            window: Duration::from_secs(1),
             labels: Vec::new(),
             port: Vec::new(),
             tls: None,

@@ -52,7 +52,7 @@ pub struct MasterSettings {
 impl Default for MasterSettings {
     fn default() -> Self {
         Self {
-            round: Duration::from_millis(500),
+            round: Duration::from_millis(250),
             socket: DEFAULT_SOCKET.into(),
             metrics: None,
             tls: None,

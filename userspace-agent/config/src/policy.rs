@@ -124,7 +124,7 @@ impl Default for Policy {
         Self {
             algorithm: Algorithm::Static,
             wants: Vec::new(),
-            smoothing: Duration::from_secs(2),
+            smoothing: Duration::from_millis(1250),
             dead_band: 0.03,
             slew: 0.4,
             floor: 0.05,

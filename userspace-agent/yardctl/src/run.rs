@@ -21,7 +21,7 @@ use crate::cli::{
 };
 use crate::failure::Failure;
 use crate::setup::Setup;
-use crate::{change, event, man, netns, packet, print, setup, words};
+use crate::{change, event, man, netns, packet, print, setup, top, words};
 
 /// What needs no module comes first; everything else opens its socket once its
 /// words have been understood.
@@ -99,6 +99,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Explain(args) => explain(cli, &mut out, args)?,
         Command::Set(args) => set(cli, args)?,
         Command::Stats { cpu, rates } => stats(cli, &mut out, *cpu, *rates)?,
+        Command::Top(args) => top::run(&mut out, connect(cli)?, args, cli.json)?,
         Command::Monitor(args) => monitor(cli, &mut out, args)?,
     }
     out.flush()?;

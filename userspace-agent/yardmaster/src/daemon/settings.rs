@@ -103,7 +103,7 @@ mod tests {
         let settings = parse(
             r#"
             [yardmaster]
-            round = "250ms"
+            round = "400ms"
             metrics = "127.0.0.1:9750"
 
             [[service]]
@@ -122,7 +122,7 @@ mod tests {
             "#,
         )
         .unwrap();
-        assert_eq!(settings.master.round, Duration::from_millis(250));
+        assert_eq!(settings.master.round, Duration::from_millis(400));
         let service = &settings.services[0];
         assert_eq!(service.policy.algorithm, Algorithm::Even);
         assert_eq!(service.policy.slow_start, Duration::from_secs(10));
