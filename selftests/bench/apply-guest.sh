@@ -41,8 +41,10 @@ is_applied() {
 }
 
 took "$services services with $destinations destinations each: check" yardctl check "$file"
-took "apply" yardctl apply "$file"
+took "apply" yardctl apply --verbose "$file" >/tmp/done
+tail -n 1 /tmp/done
 took "apply again, which sends nothing" yardctl apply "$file"
+[ "$(wc -l </tmp/done)" -gt "$services" ]
 sed -i '0,/weight = 1 /s//weight = 9 /' "$file"
 took "apply a change of one weight" yardctl apply "$file"
 is_applied

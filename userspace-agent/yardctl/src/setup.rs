@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use switchyard_config::{
     request_of, undo_of, write, Action, Config, Plan, ReadError, Running, Source, Step,
@@ -18,6 +19,7 @@ use crate::failure::Failure;
 pub struct Setup {
     client: Client,
     addresses: Addresses,
+    transaction: Option<(usize, Duration)>,
 }
 
 /// A file, and what is to be done so that all is as it says.
@@ -57,6 +59,7 @@ impl Setup {
         Ok(Self {
             client,
             addresses: Addresses::open()?,
+            transaction: None,
         })
     }
 
@@ -143,10 +146,18 @@ impl Setup {
 
     fn transaction(&mut self, wanted: &Wanted<'_>) -> Result<(), Failure> {
         let changes = wanted.plan.changes();
+        let begin = Instant::now();
         self.client.apply(&changes).map_err(|error| match error {
             Error::Refused(refusal) => refused(refusal, wanted),
             error => error.into(),
-        })
+        })?;
+        self.transaction = Some((changes.len(), begin.elapsed()));
+        Ok(())
+    }
+
+    /// How many changes the last transaction had, and how long it took.
+    pub fn took(&self) -> Option<(usize, Duration)> {
+        self.transaction
     }
 
     fn step(&mut self, step: &Step, wanted: &Wanted<'_>) -> Result<(), Failure> {
