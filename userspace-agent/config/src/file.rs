@@ -153,6 +153,7 @@ pub(crate) struct DestinationSection {
     pub lower_limit: Option<Limit>,
     #[serde(default)]
     pub labels: Vec<String>,
-    pub source: Option<Spanned<SourceSpec>>,
+    // Large, and rare.
+    pub source: Option<Box<Spanned<SourceSpec>>>,
     pub check: Option<Vec<Spanned<CheckSpec>>>,
 }

@@ -451,7 +451,7 @@ pub struct ApplyArgs {
     #[arg(long)]
     pub weights: bool,
 
-    /// Print what is done.
+    /// Print what is done, and how long the kernel took for it.
     #[arg(long, short)]
     pub verbose: bool,
 }

@@ -51,8 +51,13 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
             let config = understood(&source)?;
             let mut setup = Setup::new(connect(cli)?)?;
             let plan = setup.apply(&source, &config, args.weights)?;
-            for step in plan.steps.iter().filter(|_| args.verbose) {
-                writeln!(out, "{step}")?;
+            if args.verbose {
+                for step in &plan.steps {
+                    writeln!(out, "{step}")?;
+                }
+                if let Some((changes, time)) = setup.took() {
+                    eprintln!("yardctl: {changes} changes in {} ms", time.as_millis());
+                }
             }
         }
         Command::Diff(args) => {

@@ -59,7 +59,7 @@ fn endpoint(key: &switchyard_netlink::DestinationKey) -> SocketAddr {
 fn targets_of(service: &ServiceConfig) -> impl Iterator<Item = TargetSpec> + '_ {
     let name: Arc<str> = service.key.to_string().into();
     service.destinations.iter().map(move |destination| {
-        let source = destination.source.as_ref().or(service.source.as_ref());
+        let source = destination.source.as_deref().or(service.source.as_ref());
         let checks = destination.checks.as_ref().unwrap_or(&service.checks);
         TargetSpec {
             key: TargetKey {
