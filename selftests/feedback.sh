@@ -23,7 +23,7 @@ topology veth veth veth
 expect "keys are made" keys server1 server2 server3
 for n in 1 2 3; do
 	agent "$n"
-	expect "server $n listens" measured "$n" 3000 "$n"
+	expect "server $n listens" measured "$n" 1000 "$n"
 done
 expect "the module loads" load
 expect "all devices are claimed" claim_all --policy interrupt
@@ -61,20 +61,17 @@ expect "and comes back" slowwait 20 at_least $((before * 8 / 10)) share 1
 # Low again, and then silence.
 background nice -n -10 taskset -c 1 sh -c 'while :; do :; done'
 expect "it falls again" slowwait 10 below $((before / 2)) share 1
-low=$(share 1)
 kill -KILL "${agent[1]}"
-steps=("$low")
-for _ in {1..60}; do
+killed=${EPOCHREALTIME/./}
+a_third() {
+	local now
 	now=$(share 1)
-	if [ "$(decided 1 .state)" = silent ] && [ "$now" -gt $((steps[-1] + 5)) ]; then
-		steps+=("$now")
-	fi
-	[ "$now" -lt 320 ] || break
-	sleep 0.1
-done
-echo "# shares: ${steps[*]}"
-between "its configured share in so many steps" $((${#steps[@]} - 1)) 3 7
-between "a third, in thousandths" "$(share 1)" 310 350
+	[ "$(decided 1 .state)" = silent ] && [ "$now" -ge 310 ] && [ "$now" -le 350 ]
+}
+expect "silent, it gets its configured share" slowwait 15 a_third
+mapfile -t steps < <(rises 1 "$killed")
+echo "# weights: ${steps[*]}"
+between "in so many steps" "${#steps[@]}" 4 6
 expect "the load ends" load_off
 equal "no request has failed" "$(cat "$work"/answers?.errors)" ""
 finish

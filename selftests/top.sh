@@ -53,6 +53,12 @@ for n in 1 2; do
 		"echo '80 utilisation=0.$((n * 3)) in_flight=$n' | socat - UNIX-SENDTO:$work/socket$n"
 done
 expect "the master knows" slowwait 10 is reporting decided 2 .state
+# The kernel's counters are signs of life, beside reports and checks.
+lives() {
+	[ "$(decided 1 '.signs.connections_per_second > 1')" = true ]
+}
+expect "and sees connections itself" slowwait 15 lives
+explained
 yardctl top --socket "$work/yardmaster.sock" >"$work/screen"
 sed 's/^/# /' "$work/screen"
 expect "loads are on the screen" grep -qE '^10.2.2.2:80 .* [56][0-9]\.[0-9]% ' "$work/screen"

@@ -148,6 +148,17 @@ fell_after() {
 		END { look() }' "$work/weights" "$work/monitor"
 }
 
+# rises N BEGIN: each weight of server N after BEGIN that was above the one before.
+rises() {
+	awk -v n="$1" -v begin="$2" '
+		$2 == "destination" && $6 == "weight" {
+			split($5, part, ".")
+			if (part[3] != n) next
+			if ($1 > begin && $7 > last) print $7
+			last = $7
+		}' "$work/monitor"
+}
+
 # rounds: how many there have been.
 rounds() {
 	yardmaster status --socket "$work/yardmaster.sock" --json | jq .counters.rounds
