@@ -284,13 +284,15 @@ impl Draft {
             ..DestinationSettings::default()
         })?;
         suits(service, endpoint, settings.method)?;
-        if self.edit(key.service)?.members.len() >= Selection::MOST {
+        let edited = self.edit(key.service)?;
+        if edited.members.len() >= Selection::MOST {
             return Err(Fault::TooManyDestinations);
         }
+        let counters = edited.account.counters.clone();
         let now = coarse_milliseconds();
         let id = self
             .destinations
-            .insert(|id| Destination::new(id, key, settings, now))?;
+            .insert(|id| Destination::new(id, key, settings, counters, now))?;
         self.destination_ids.insert(key, id)?;
         self.places.insert(endpoint, id)?;
         if TunnelPorts::of(&settings).is_some() {

@@ -14,7 +14,8 @@ use ::core::ops::Range;
 use super::bucket::{
     self,
     Bucket,
-    Locked, //
+    Locked,
+    Look, //
 };
 use super::connection::Connection;
 use super::connection_state::ConnectionState;
@@ -23,7 +24,9 @@ use super::connections::{
     Found,
     Handle,
     Hit,
-    Insertion, //
+    Insertion,
+    Steady,
+    SteadyConnections, //
 };
 use super::free_list::GROUP;
 use super::memory::{
@@ -107,7 +110,7 @@ impl<'a, B: Buckets> Home<'a, B> {
 
     /// What `read` makes of the first slot for which it makes something, of all with this hash.
     #[inline(always)]
-    fn find<T>(&self, read: impl Fn(u32) -> Option<T>) -> Option<T> {
+    fn find<L: Look>(&self, read: L) -> Option<L::Found> {
         let home = self.bucket(0)?;
         let found = home.find(bucket::tag(self.hash), &read);
         let spill = home.spill();
@@ -120,11 +123,7 @@ impl<'a, B: Buckets> Home<'a, B> {
     /// The same in the buckets after home.
     #[cold]
     #[inline(never)]
-    fn find_spilled<T>(
-        &self,
-        mut spill: bucket::Spill,
-        read: impl Fn(u32) -> Option<T>,
-    ) -> Option<T> {
+    fn find_spilled<L: Look>(&self, mut spill: bucket::Spill, read: L) -> Option<L::Found> {
         spill.find_map(|distance| self.bucket(distance)?.find(bucket::tag(self.hash), &read))
     }
 
@@ -572,5 +571,47 @@ impl<A: Stored, M: Memory<A>> Connections<A> for ConnectionTable<A, M> {
     #[inline(always)]
     fn half_open(&self) -> u32 {
         self.memory.books().half_open()
+    }
+}
+
+/// Looks for a connection that only goes on.
+struct LookSteady<'a, A: Stored, M> {
+    memory: &'a M,
+    key: Key<A>,
+    state: ConnectionState,
+    now: u32,
+}
+
+impl<A: Stored, M: Memory<A>> Look for LookSteady<'_, A, M> {
+    type Found = Steady<A>;
+
+    #[inline(always)]
+    fn look(&self, index: u32) -> Option<Steady<A>> {
+        self.memory
+            .slot(index)?
+            .steady_if(self.key, self.state, self.now)
+    }
+}
+
+impl<A: Stored, M: Memory<A>> SteadyConnections<A> for ConnectionTable<A, M> {
+    #[inline(always)]
+    fn steady(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+        state: ConnectionState,
+        now: u32,
+    ) -> Option<Steady<A>> {
+        let key = Key::new(direction, protocol, client, other);
+        let hash = key.hash(self.memory.books().seed());
+        let look = LookSteady {
+            memory: &self.memory,
+            key,
+            state,
+            now,
+        };
+        Home::new(self.memory.current(), hash).find(look)
     }
 }

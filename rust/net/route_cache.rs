@@ -52,8 +52,34 @@ pub(crate) fn forget_all() {
 const ORDER: u32 = 10;
 const LIFETIME: u32 = clock::SECOND;
 
+/// An Ethernet header in two words, which are sooner copied than its bytes.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Header([u64; 2]);
+
+impl Header {
+    fn new(bytes: [u8; 14]) -> Self {
+        let [a, b, c, d, e, f, g, h, rest @ ..] = bytes;
+        let mut last = [0; 8];
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = from;
+        }
+        Self([
+            u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+            u64::from_ne_bytes(last),
+        ])
+    }
+
+    #[inline(always)]
+    fn bytes(&self) -> &[u8; 14] {
+        // SAFETY: Two words are more than 14 bytes, any of which will do.
+        unsafe { &*self.0.as_ptr().cast() }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Entry {
+    header: Header,
     destination: IpAddress,
     generation: u32,
     routes: i32,
@@ -104,6 +130,35 @@ impl NextHop<'_> {
     }
 }
 
+/// A remembered way that a packet only needs a link-layer header for.
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a> {
+    device: *mut sys::net_device,
+    mtu: u32,
+    header: Header,
+    _bh: PhantomData<&'a BottomHalf>,
+}
+
+impl Way<'_> {
+    /// Largest IP packet that goes this way, in bytes.
+    #[inline(always)]
+    pub(crate) fn mtu(&self) -> u32 {
+        self.mtu
+    }
+
+    /// The outgoing device, which lives for the lifetime.
+    #[inline(always)]
+    pub(super) fn device_ptr(&self) -> *mut sys::net_device {
+        self.device
+    }
+
+    /// The Ethernet header.
+    #[inline(always)]
+    pub(super) fn header(&self) -> &[u8; 14] {
+        self.header.bytes()
+    }
+}
+
 /// The hops that one CPU remembers, by destination address.
 pub(crate) struct RouteCache {
     entries: KVVec<Option<Entry>>,
@@ -125,6 +180,21 @@ fn routes_generation(net: &Namespace, destination: IpAddress) -> i32 {
     }
 }
 
+impl Entry {
+    /// Whether this is still the way to `destination`.
+    #[inline(always)]
+    fn holds(
+        &self,
+        destination: IpAddress,
+        (generation, routes, now): (u32, i32, u32),
+    ) -> bool {
+        self.destination == destination
+            && self.generation == generation
+            && self.routes == routes
+            && now.wrapping_sub(self.made) < LIFETIME
+    }
+}
+
 impl RouteCache {
     /// An empty cache. May sleep.
     ///
@@ -139,6 +209,43 @@ impl RouteCache {
         Ok(Self {
             entries,
             seed: Seed([random::u64(), random::u64()]),
+        })
+    }
+
+    /// The place of a destination.
+    ///
+    /// A product with a secret odd number spreads 32 bits well enough for nobody to aim
+    /// (Dietzfelbinger et al., A Reliable Randomized Algorithm for the Closest-Pair Problem).
+    #[inline(always)]
+    fn place_of(&self, destination: IpAddress) -> usize {
+        let Seed([secret, factor]) = self.seed;
+        let hash = match destination {
+            IpAddress::V4(address) => (u64::from(address.bits()) ^ secret).wrapping_mul(factor | 1),
+            IpAddress::V6(_) => self.seed.hash_address(destination),
+        };
+        (hash >> (64 - ORDER)) as usize
+    }
+
+    /// The way to `destination` if it is remembered, without anybody being asked.
+    #[inline(always)]
+    pub(crate) fn known<'a>(
+        &self,
+        net: &Namespace,
+        destination: IpAddress,
+        _bh: &'a BottomHalf,
+    ) -> Option<Way<'a>> {
+        let generation = GENERATION.load(Acquire);
+        let routes = routes_generation(net, destination);
+        let entry = self.entries.get(self.place_of(destination))?.as_ref()?;
+        if !entry.holds(destination, (generation, routes, clock::ticks())) {
+            return None;
+        }
+        // Only what is resolved is remembered.
+        Some(Way {
+            device: entry.hop.device,
+            mtu: entry.hop.mtu,
+            header: entry.header,
+            _bh: PhantomData,
         })
     }
 
@@ -158,14 +265,10 @@ impl RouteCache {
         let generation = GENERATION.load(Acquire);
         let routes = routes_generation(net, destination);
         let now = clock::ticks();
-        let index = self.seed.hash_address(destination) >> (64 - ORDER);
-        let place = self.entries.get_mut(index as usize);
+        let place = self.place_of(destination);
+        let place = self.entries.get_mut(place);
         if let Some(Some(entry)) = place.as_deref() {
-            if entry.destination == destination
-                && entry.generation == generation
-                && entry.routes == routes
-                && now.wrapping_sub(entry.made) < LIFETIME
-            {
+            if entry.holds(destination, (generation, routes, now)) {
                 return Ok(NextHop {
                     hop: entry.hop,
                     _bh: PhantomData,
@@ -196,6 +299,7 @@ impl RouteCache {
         let hop = route::find(net, destination, avoid, bh)?;
         if let (Some(place), true) = (place, hop.resolved) {
             *place = Some(Entry {
+                header: Header::new(hop.header),
                 destination,
                 generation,
                 routes,

@@ -4,6 +4,7 @@
 
 mod expiry;
 mod explain;
+mod express;
 mod forward;
 mod fragments;
 mod local;

@@ -86,7 +86,6 @@
 // allow type ethtool_drvinfo
 
 // --- buffers
-// allow function __dev_queue_xmit
 // allow function __pskb_pull_tail
 // allow function pskb_expand_head
 // allow function skb_(push|pull|put|ensure_writable)

@@ -13,7 +13,9 @@ use switchyard_core::core::bucket::Bucket;
 use switchyard_core::core::connection::Connection;
 use switchyard_core::core::connection_state::ConnectionState;
 use switchyard_core::core::connection_table::{ConnectionTable, Fate, Settled};
-use switchyard_core::core::connections::{Connections, Found, Handle, Hit, Insertion};
+use switchyard_core::core::connections::{
+    Connections, Found, Handle, Hit, Insertion, Steady, SteadyConnections,
+};
 use switchyard_core::core::free_list::{FreeGroup, GROUP};
 use switchyard_core::core::memory::{Buckets, Layout, Memory};
 use switchyard_core::core::resize::{wanted_buckets, Resize, Stages};
@@ -329,6 +331,21 @@ impl<A: Stored> Connections<A> for Table<A> {
 
     fn half_open(&self) -> u32 {
         self.view().half_open()
+    }
+}
+
+impl<A: Stored> SteadyConnections<A> for Table<A> {
+    fn steady(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+        state: ConnectionState,
+        now: u32,
+    ) -> Option<Steady<A>> {
+        self.view()
+            .steady(direction, protocol, client, other, state, now)
     }
 }
 
