@@ -3,7 +3,7 @@
 #
 # The connection table with many connections: it grows without losing a packet or making one
 # wait, finds all of them, respects its limit, and gives its memory back.  TABLE_CLIENTS in the
-# environment, 3 unless it is set, says how many clients open 60,000 connections each.
+# environment, 2 unless it is set, says how many clients open 60,000 connections each.
 #
 #     pktgen --> g0 ==veth== g1 [switch] o0 ==veth== o1 --> counted and dropped
 #     one flow -> p0 ==veth== p1 [switch] s0 ==veth== s1 --> timed
@@ -16,11 +16,11 @@ SERVER=10.2.0.2 SERVER6=fd02::2 PROBED=10.3.0.2
 router_mac=02:00:00:00:01:01 server_mac=02:00:00:00:02:01
 # Ports of a client, and so connections.
 PORTS=60000
-CLIENTS=${TABLE_CLIENTS:-3}
+CLIENTS=${TABLE_CLIENTS:-2}
 MANY=$((CLIENTS * PORTS))
 LAST=$((10 + CLIENTS))
 # Of very many, not all are sent again.
-SOME=$((CLIENTS < 3 ? CLIENTS : 3))
+SOME=$((CLIENTS < 2 ? CLIENTS : 2))
 FEW=$((SOME * PORTS))
 # Microseconds that a packet may wait at most: what it shares the machine with takes most of that.
 LONGEST=250000
@@ -121,7 +121,7 @@ available() {
 
 # table_bytes: what entries and buckets of both families take.
 table_bytes() {
-	ynl --output-json --do switch-get | jq '."table-bytes"'
+	yardctl --json show | jq .table_bytes
 }
 
 # probe: sends a flow of its own all the time, one packet after the other.
@@ -178,13 +178,13 @@ back() {
 	[ "$(available)" -ge "$(($1 - 6144))" ]
 }
 
-# Connections idle for SECONDS are forgotten, the present ones as well.
+# timeout_of MILLISECONDS: connections idle for so long are forgotten, the present ones as well.
 timeout_of() {
-	ynl --do switch-set --json "{\"timeout\": [{\"state\": \"udp\", \"milliseconds\": $1}]}"
+	yardctl set --timeout "udp=$1ms"
 }
 
 limit_of() {
-	ynl --do switch-set --json "{\"connection-limit\": $1}"
+	yardctl set --connection-limit "$1"
 }
 
 need tc jq python3

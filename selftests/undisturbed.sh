@@ -15,7 +15,7 @@
 
 SERVICE=$VIP:80
 # Bytes: more than what buffers hold.
-PART=200000
+PART=130000
 
 # download N: in the background; it goes on as far as it is read, a part after each change. By the
 # order of turns each comes from another server.
@@ -31,12 +31,17 @@ download() {
 	read_on "$1"
 }
 
-# read_on N: whether a part of download N comes, all of which the switch has to bring.
+# read_on N...: whether a part of each of these downloads comes, all of which the switch has to
+# bring.
 read_on() {
-	local before=0
-	[ ! -e "$work/got$1" ] || before=$(stat -c %s "$work/got$1")
-	timeout 10 head -c "$PART" <&"${pipes[$1]}" >>"$work/got$1"
-	[ $(($(stat -c %s "$work/got$1") - before)) -eq "$PART" ]
+	local n files=() sizes
+	for n; do
+		timeout 10 head -c "$PART" <&"${pipes[n]}" >>"$work/got$n"
+		files+=("$work/got$n")
+		have[n]=$((${have[n]:-0} + PART))
+		sizes+=${have[n]}$'\n'
+	done
+	[ "$(stat -c %s "${files[@]}")" = "${sizes%$'\n'}" ]
 }
 
 # ends N: whether the rest comes, and all is as it was.
@@ -57,7 +62,7 @@ servers() {
 
 # going: whether all downloads go on.
 going() {
-	read_on 1 && read_on 2 && read_on 3
+	read_on 1 2 3
 }
 
 # meets COUNT: who has answered so many new requests.
@@ -80,7 +85,7 @@ for space in "$client" "${server[@]}"; do
 	small_buffers "$space"
 done
 mkdir "$work/site"
-head -c 5000000 /dev/urandom >"$work/site/blob"
+head -c 3500000 /dev/urandom >"$work/site/blob"
 for n in 1 2 3; do
 	expect "server $n listens" web "$n" "$work/site"
 done
@@ -88,7 +93,7 @@ expect "the module loads" load
 expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 2s
 expect "a service is made" yardctl service add tcp "$SERVICE" -s rr \
 	-d 10.2.1.2:80 -d 10.2.2.2:80 -d 10.2.3.2:80
-downloads=() pipes=()
+downloads=() pipes=() have=()
 for n in 1 2 3; do
 	expect "download $n has begun" download "$n"
 done
