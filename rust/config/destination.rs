@@ -298,6 +298,11 @@ impl Destination {
         }
     }
 
+    /// Whether it has been removed and has no connections any more.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.removed && self.load.connections() == 0
+    }
+
     /// Whether it takes new connections at the moment.
     #[inline]
     pub(crate) fn takes(&self) -> bool {

@@ -10,6 +10,7 @@
 use ::core::cell::Cell;
 use ::core::marker::PhantomData;
 use ::core::ops::Range;
+use ::core::slice;
 
 use super::bucket::{
     self,
@@ -71,6 +72,44 @@ pub enum Settled<A: Address> {
         /// The state that it was in.
         from: ConnectionState,
     },
+}
+
+/// The slots of [`ConnectionTable::slots`]. A type of its own, as the names of functions tell those
+/// of closures in full, and there is a limit to the length of a name.
+struct Slots<'a, A: Stored, M> {
+    memory: &'a M,
+    /// Chunks that are still to come.
+    chunks: Range<u32>,
+    /// The indexes that are asked for.
+    wanted: Range<u32>,
+    /// What is still to come of the present chunk, and the index of the first.
+    present: slice::Iter<'a, Slot<A>>,
+    index: u32,
+}
+
+impl<'a, A: Stored, M: Memory<A>> Iterator for Slots<'a, A, M> {
+    type Item = (u32, &'a Slot<A>);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(slot) = self.present.next() {
+                let index = self.index;
+                self.index = index.wrapping_add(1);
+                return Some((index, slot));
+            }
+            let chunk = self.chunks.next()?;
+            let first = chunk.wrapping_mul(M::CHUNK);
+            // Only of the first and the last chunk it may be a part.
+            let begin = self.wanted.start.saturating_sub(first).min(M::CHUNK);
+            let end = self.wanted.end.saturating_sub(first).min(M::CHUNK);
+            let end = end.max(begin);
+            let slots = self.memory.chunk(chunk).unwrap_or_default();
+            let wanted = slots.get(begin as usize..end as usize);
+            self.present = wanted.unwrap_or_default().iter();
+            self.index = first.wrapping_add(begin);
+        }
+    }
 }
 
 /// The table that lies in a memory.
@@ -433,21 +472,19 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
 
     /// The slots in a range that are there, with their indexes.
     #[inline(always)]
-    fn slots(&self, range: Range<u32>) -> impl Iterator<Item = (u32, &Slot<A>)> + '_ {
+    fn slots(&self, range: Range<u32>) -> Slots<'_, A, M> {
         let groups = u32::try_from(self.memory.groups().len()).unwrap_or(u32::MAX);
         let chunks = range
             .end
             .div_ceil(M::CHUNK)
             .min(groups.saturating_mul(GROUP));
-        (range.start / M::CHUNK..chunks)
-            .filter_map(|chunk| Some((chunk.wrapping_mul(M::CHUNK), self.memory.chunk(chunk)?)))
-            .flat_map(move |(first, slots)| {
-                // Only of the first and the last chunk it may be a part.
-                let begin = range.start.saturating_sub(first).min(M::CHUNK);
-                let end = range.end.saturating_sub(first).min(M::CHUNK).max(begin);
-                let wanted = slots.get(begin as usize..end as usize).unwrap_or(&[]);
-                (first.wrapping_add(begin)..).zip(wanted)
-            })
+        Slots {
+            memory: &self.memory,
+            chunks: range.start / M::CHUNK..chunks,
+            wanted: range,
+            present: [].iter(),
+            index: 0,
+        }
     }
 
     /// Puts references to the connections at home in buckets `homes` of the current array into

@@ -147,6 +147,12 @@ impl<A: Version, D, const TCP: bool, const REPLY: bool> Express<'_, A, D, TCP, R
         direction_of(REPLY)
     }
 
+    /// Its transport protocol.
+    #[inline(always)]
+    pub fn protocol(&self) -> Protocol {
+        protocol_of(TCP)
+    }
+
     /// Where it is to be routed to.
     #[inline(always)]
     pub fn next(&self) -> A {

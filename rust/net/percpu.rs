@@ -43,7 +43,7 @@ impl<T> PerCpu<T> {
     /// `ENOMEM`, or what `make` returns.
     pub(crate) fn new(mut make: impl FnMut(u32) -> Result<T>) -> Result<Self> {
         let count = kernel::cpu::nr_cpu_ids();
-        let mut values = KVVec::new();
+        let mut values = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
         for cpu in 0..count {
             values.push(Padded(make(cpu)?), GFP_KERNEL)?;
         }

@@ -212,18 +212,10 @@ impl RouteCache {
         })
     }
 
-    /// The place of a destination.
-    ///
-    /// A product with a secret odd number spreads 32 bits well enough for nobody to aim
-    /// (Dietzfelbinger et al., A Reliable Randomized Algorithm for the Closest-Pair Problem).
+    /// The place of a destination, at which nobody can aim.
     #[inline(always)]
     fn place_of(&self, destination: IpAddress) -> usize {
-        let Seed([secret, factor]) = self.seed;
-        let hash = match destination {
-            IpAddress::V4(address) => (u64::from(address.bits()) ^ secret).wrapping_mul(factor | 1),
-            IpAddress::V6(_) => self.seed.hash_address(destination),
-        };
-        (hash >> (64 - ORDER)) as usize
+        (self.seed.hash_address(destination) >> (64 - ORDER)) as usize
     }
 
     /// The way to `destination` if it is remembered, without anybody being asked.

@@ -172,6 +172,12 @@ impl SkBuff {
         }
     }
 
+    /// The number of the device that received it, 0 for none.
+    pub(crate) fn received_by(&self) -> u32 {
+        // None is below 0.
+        self.headers().skb_iif as u32
+    }
+
     /// The device that it came by or goes out by; lives while packet handlers run.
     pub(crate) fn device<'a>(&self, _bh: &'a BottomHalf) -> &'a NetDevice {
         // SAFETY: Devices are freed after a grace period, which waits for `_bh`.

@@ -136,7 +136,8 @@ impl Driver for Switch {
         };
         match ring.push(packet) {
             Ok(()) => waker.wake(),
-            Err(packet) => {
+            Err(mut packet) => {
+                packet.pull_link_header();
                 self.drop_packet(packet, DropReason::RingFull);
                 return false;
             }

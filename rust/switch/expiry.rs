@@ -10,6 +10,7 @@ use kernel::prelude::*;
 
 use super::{
     forward::Forward,
+    trace,
     Switch, //
 };
 use crate::{
@@ -37,7 +38,9 @@ use crate::{
     },
     net::{
         bh::BottomHalf,
-        skb::SkBuff, //
+        clock,
+        skb::SkBuff,
+        trace::End, //
     },
 };
 
@@ -91,10 +94,16 @@ impl<A: Version + Probe> Expired<A> {
 impl Switch {
     /// Accounts for what became of an idle connection.
     pub(crate) fn settled<A: Address>(&self, done: &Settled<A>, bh: &BottomHalf) {
+        let now = clock::coarse_milliseconds();
         match done {
-            Settled::Removed(gone) => self.forget(gone, bh),
+            Settled::Removed(gone) => self.forget(gone, End::Idle(gone.idle(now)), bh),
             Settled::Turned { connection, from } => {
                 let snapshot = self.config.current.read_bh(bh);
+                let before = Connection {
+                    state: *from,
+                    ..*connection
+                };
+                trace::ended(snapshot, &before, End::Idle(before.idle(now)));
                 snapshot.changed(connection.destination_id, *from, connection.state);
             }
         }

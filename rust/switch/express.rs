@@ -3,7 +3,10 @@
 //! The way of the usual packet: what [`super::receive`] does in general is done here in a few
 //! hundred instructions, for those of known connections about which nothing is special.
 
-use super::Switch;
+use super::{
+    trace,
+    Switch, //
+};
 use crate::{
     config::Destination,
     connections::{
@@ -117,7 +120,10 @@ impl Switch {
                 destination.count(direction, u64::from(len), &own.traffic, bh);
                 own.forwarded.add(1);
             }
-            Err(reason) => own.dropped(reason),
+            Err(reason) => {
+                trace::dropped_express(found, len, reason);
+                own.dropped(reason);
+            }
         }
         Ok(())
     }

@@ -2,7 +2,10 @@
 
 //! What is to be sent on: by which way, whether it fits, how it is counted.
 
-use super::Switch;
+use super::{
+    trace,
+    Switch, //
+};
 use crate::{
     config::Destination,
     core::{
@@ -73,7 +76,10 @@ impl Switch {
                     counters.forwarded.add(1);
                 }
             }
-            Err(reason) => self.count_drop(reason),
+            Err(reason) => {
+                trace::dropped_forward(forward, reason);
+                self.count_drop(reason);
+            }
         }
     }
 
@@ -184,7 +190,8 @@ impl Switch {
 
     /// Tells a packet's sender that it cannot go on, and counts it.
     #[cold]
-    pub(super) fn report<A: Version>(&self, packet: SkBuff, report: Report, bh: &BottomHalf) {
+    pub(super) fn report<A: Version>(&self, mut packet: SkBuff, report: Report, bh: &BottomHalf) {
+        trace::dropped(&mut packet, report.reason());
         self.tell_sender::<A>(packet, report, bh);
         self.count_drop(report.reason());
     }
@@ -194,12 +201,14 @@ impl Switch {
         if !self.reports.take(clock::coarse_milliseconds()) {
             return packet.discard(report.reason());
         }
-        // Our own address on the sender's side; without one, the receiver seems to say it.
-        let source = packet.destination_address().and_then(|to| {
-            let own = route::own_address(packet.device(bh), to, bh).and_then(A::from_ip);
-            own.or(A::from_ip(to))
-        });
-        let turned = source.is_some_and(|source| report.turn(&mut packet, source));
+        // Our own address on the sender's side, which is the one that a message to that sender would
+        // come from; without one, the receiver seems to say it.
+        let segment = A::read(&mut packet).segment;
+        let own = route::own_address(packet.device(bh), segment.source.address.into(), bh);
+        let source = own
+            .and_then(A::from_ip)
+            .unwrap_or(segment.destination.address);
+        let turned = report.turn(&mut packet, source);
         if turned {
             // What could not be sent is not missed.
             let _ = packet.send_back(bh);
@@ -212,16 +221,17 @@ impl Switch {
     #[cold]
     pub(super) fn message(
         &self,
-        packet: SkBuff,
+        mut packet: SkBuff,
         to: IpAddress,
         reason: Option<DropReason>,
         bh: &BottomHalf,
     ) {
+        let noted = trace::noted(&mut packet);
         let result = match self.hop(&packet, to, bh) {
             Ok(hop) => packet.send(&hop, bh),
             Err(reason) => fail(packet, reason),
         };
-        self.count_sent(result, reason);
+        self.count_sent(result, reason, noted);
     }
 
     /// Counts a forwarded packet for its service and destination, if these still are.

@@ -4,7 +4,10 @@
 
 use kernel::sync::rcu;
 
-use super::Switch;
+use super::{
+    trace,
+    Switch, //
+};
 use crate::{
     core::{
         drop_reason::DropReason,
@@ -45,6 +48,7 @@ impl Switch {
             Ok(hop) => hop,
             Err(reason) => return self.drop_packet(packet, reason),
         };
+        let noted = trace::noted(&mut packet);
         let result = if packet.fits(hop.mtu()) {
             packet.send(&hop, bh)
         } else {
@@ -59,7 +63,10 @@ impl Switch {
                     counters.local_out.add(1);
                 }
             }
-            Err(reason) => self.count_drop(reason),
+            Err(reason) => {
+                trace::dropped_noted(noted, reason);
+                self.count_drop(reason);
+            }
         }
     }
 

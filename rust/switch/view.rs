@@ -2,7 +2,10 @@
 
 //! The configuration as the filter consults it, with what the switch keeps account of.
 
-use super::Switch;
+use super::{
+    trace,
+    Switch, //
+};
 use crate::{
     config::Snapshot,
     core::{
@@ -16,7 +19,8 @@ use crate::{
             Protocol, //
         },
     },
-    filter::Services, //
+    filter::Services,
+    net::trace::End, //
 };
 
 /// One state of the configuration, and the switch.
@@ -66,6 +70,7 @@ impl Services for View<'_> {
     }
 
     fn opened<A: Address>(&self, connection: &Connection<A>) {
+        trace::opened(self.snapshot, connection);
         self.snapshot.opened(connection);
         if let Some(counters) = self.switch.counters.this() {
             counters.traffic.opened();
@@ -73,6 +78,7 @@ impl Services for View<'_> {
     }
 
     fn closed<A: Address>(&self, connection: &Connection<A>) {
+        trace::ended(self.snapshot, connection, End::Replaced);
         self.snapshot.closed(connection);
     }
 

@@ -29,10 +29,12 @@
 
 #include "helpers.h"
 #include "netlink_gen.h"
+#include "switchyard_trace.h"
 
 // allow function yard_.*
 // allow type yard_.*
 // allow var YARD_.*
+// allow function rust_do_trace_(connection_new|connection_expire|packet_drop)
 
 // --- devices
 // allow function dev_get_by_index(_rcu)?

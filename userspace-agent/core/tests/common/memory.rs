@@ -217,6 +217,19 @@ impl<A: Stored> Table<A> {
         true
     }
 
+    /// All that several CPUs share of the table, as it stands there.
+    pub fn shared(&self) -> String {
+        let array = self.arrays.get(self.current.load(Ordering::Acquire));
+        let chunks: Vec<_> = self
+            .places
+            .iter()
+            .filter_map(|place| place.load(Ordering::Acquire).checked_sub(1))
+            .map(|place| self.chunks.get(place).get())
+            .collect();
+        let Self { books, budget, .. } = self;
+        format!("{books:?} {budget:?} {:?} {chunks:?}", array.0.get())
+    }
+
     pub fn buckets(&self) -> usize {
         self.arrays.get(self.current.load(Ordering::Acquire)).mask() + 1
     }

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Much data by TCP, with a hash of it taken at both ends.
+
+bulk.py serve PORT...
+    answers for ever: takes what a client sends, or sends what it asks for
+bulk.py ask
+    reads lines "up ADDRESS PORT MEGABYTES" or "down ..." and answers each with a line:
+    "same BYTES DIGEST MEGABYTES_PER_SECOND", "different ..." or "failed WHY"
+
+The data are a random block of 4 MiB over and over, each time from another place on, so that
+no piece can be taken for another one. They are sent from the page cache without a copy.
+"""
+
+import argparse
+import os
+import random
+import socket
+import struct
+import sys
+import tempfile
+import threading
+import time
+
+import xxhash
+
+BLOCK = 4 << 20
+ORDER = struct.Struct("!cQQ")
+DIGEST = 8
+TIMEOUT = 60
+
+
+def pieces(size, seed):
+    """Where in the block which piece of the data begins, and how long it is."""
+    place = random.Random(seed)
+    while size:
+        start = place.randrange(BLOCK)
+        length = min(size, BLOCK - start)
+        yield start, length
+        size -= length
+
+
+class Block:
+    """The block, in memory and as a file."""
+
+    def __init__(self):
+        # Both ends make the same.
+        self.bytes = memoryview(random.Random(1).randbytes(BLOCK))
+        with tempfile.NamedTemporaryFile(dir="/dev/shm" if os.path.isdir("/dev/shm") else None,
+                                         delete=False) as made:
+            made.write(self.bytes)
+        self.file = os.open(made.name, os.O_RDONLY)
+        os.unlink(made.name)
+
+    def send(self, connection, size, seed):
+        """Sends so many bytes and their hash."""
+        digest = xxhash.xxh64()
+        for start, length in pieces(size, seed):
+            end = start + length
+            digest.update(self.bytes[start:end])
+            while start < end:
+                start += os.sendfile(connection.fileno(), self.file, start, end - start)
+        connection.sendall(digest.digest())
+        return digest.digest()
+
+
+def receive(connection, size):
+    """Takes so many bytes and the hash of what was sent; returns that and the one of what came."""
+    digest = xxhash.xxh64()
+    buffer = memoryview(bytearray(1 << 18))
+    while size:
+        got = connection.recv_into(buffer[:min(size, len(buffer))])
+        if not got:
+            raise EOFError("the other end is gone")
+        digest.update(buffer[:got])
+        size -= got
+    return exactly(connection, DIGEST), digest.digest()
+
+
+def exactly(connection, count):
+    """So many bytes."""
+    got = b""
+    while len(got) < count:
+        more = connection.recv(count - len(got))
+        if not more:
+            raise EOFError("the other end is gone")
+        got += more
+    return got
+
+
+def limited(connection):
+    """The same, waiting for so long at most; Python's own time limit would make it not block."""
+    connection.settimeout(None)
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        connection.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", TIMEOUT, 0))
+    return connection
+
+
+def attend(connection, block):
+    """Does what one client wants."""
+    with limited(connection):
+        way, size, seed = ORDER.unpack(exactly(connection, ORDER.size))
+        if way == b"u":
+            sent, came = receive(connection, size)
+            connection.sendall(came)
+        else:
+            block.send(connection, size, seed)
+            # Until the other end has all.
+            connection.recv(1)
+
+
+def listen(port, block):
+    """Answers on a port for ever."""
+    with socket.create_server(("::", port), family=socket.AF_INET6,
+                              dualstack_ipv6=True) as server:
+        while True:
+            connection, _ = server.accept()
+            threading.Thread(target=attend, args=(connection, block), daemon=True).start()
+
+
+def serve(args):
+    """Answers for ever."""
+    block = Block()
+    threads = [threading.Thread(target=listen, args=(port, block)) for port in args.ports]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def transfer(block, way, address, port, megabytes):
+    """One transfer, as a line."""
+    size, seed = int(megabytes) << 20, random.getrandbits(64)
+    start = time.monotonic()
+    with limited(socket.create_connection((address, int(port)), timeout=TIMEOUT)) as connection:
+        connection.sendall(ORDER.pack(b"u" if way == "up" else b"d", size, seed))
+        if way == "up":
+            sent = block.send(connection, size, seed)
+            came = exactly(connection, DIGEST)
+        else:
+            sent, came = receive(connection, size)
+    rate = size / (1 << 20) / (time.monotonic() - start)
+    verdict = "same" if sent == came else "different"
+    return f"{verdict} {size} {came.hex()} {rate:.0f}"
+
+
+def ask(_):
+    """Does what the lines say."""
+    block = Block()
+    for line in sys.stdin:
+        try:
+            print(transfer(block, *line.split()), flush=True)
+        except (OSError, EOFError) as error:
+            print(f"failed {error}", flush=True)
+
+
+parser = argparse.ArgumentParser()
+commands = parser.add_subparsers(required=True)
+command = commands.add_parser("serve")
+command.add_argument("ports", type=int, nargs="+")
+command.set_defaults(run=serve)
+command = commands.add_parser("ask")
+command.set_defaults(run=ask)
+arguments = parser.parse_args()
+arguments.run(arguments)
