@@ -136,8 +136,9 @@ for family in 4 6; do
 		"$HALF_OPEN" $((before + HALF_OPEN + served + 4))
 	equal "no memory goes for the flood" $((most_bytes > bytes ? most_bytes - bytes : 0)) 0
 	equal "every real client got in meanwhile" "$served" "$CLIENTS"
-	between "most of them at once" "$(sort -n "$work/clients" |
-		awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }')" 1 $((900 * SLOW))
+	# Of what is lost on a crowded machine, one repetition makes up for.
+	between "most of them within a moment" "$(sort -n "$work/clients" |
+		awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }')" 1 $((3000 * SLOW))
 	expect "the download has come to its end" wait "$known"
 	expect "with every byte" cmp "$work/blob" "$work/known"
 	expect "a client whose SYN nobody remembered downloads whole" eval \
