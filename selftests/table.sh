@@ -72,6 +72,8 @@ say() {
 send() {
 	local line
 	say kpktgend_$SENDER rem_device_all
+	# The thread does that when it has the time.
+	wait_for 10000 test ! -e /proc/net/pktgen/g0
 	say kpktgend_$SENDER "add_device g0"
 	for line in "count $PORTS" "delay 0" "pkt_size 80" "dst_mac $router_mac" \
 		"udp_src_min 1024" "udp_src_max $((1024 + PORTS))" \
