@@ -49,12 +49,12 @@ name_server() {
 	slowwait 20 listening "$n" udp 53
 }
 
-# iperf FAMILY [OPTION...]: two seconds of it; how many bytes came is in $bytes.
+# iperf FAMILY [OPTION...]: a second of it; how many bytes came is in $bytes.
 iperf() {
 	local address=$VIP
 	[ "$1" = 4 ] || address=$VIP6
 	shift
-	in_client timeout 30 iperf3 -c "$address" -t 2 -J "$@" >"$work/iperf.json" || {
+	in_client timeout 30 iperf3 -c "$address" -t 1 -J "$@" >"$work/iperf.json" || {
 		jq -r .error "$work/iperf.json"
 		return 1
 	}
@@ -65,7 +65,7 @@ iperf() {
 
 # load URL: wrk, with neither errors of sockets nor answers other than 200.
 load_of() {
-	in_client timeout 30 wrk -t 1 -c 8 -d 2 "$1" >"$work/wrk" 2>&1 || return 1
+	in_client timeout 30 wrk -t 1 -c 8 -d 1 "$1" >"$work/wrk" 2>&1 || return 1
 	cat "$work/wrk"
 	! grep -qE 'Socket errors|Non-2xx' "$work/wrk" &&
 		[ "$(awk '/requests in/ { print $1 }' "$work/wrk")" -gt 20 ]
@@ -78,7 +78,7 @@ dns() {
 
 # perf_of ADDRESS: dnsperf; no query is lost.
 perf_of() {
-	in_client timeout 30 dnsperf -s "$1" -d "$work/queries" -l 2 -c 4 -q 8 -t 5 >"$work/dnsperf" 2>&1
+	in_client timeout 30 dnsperf -s "$1" -d "$work/queries" -l 1 -c 4 -q 8 -t 5 >"$work/dnsperf" 2>&1
 	cat "$work/dnsperf"
 	awk '/Queries lost:/ { lost = $3 } /Queries completed:/ { done = $3 }
 		/Response codes:/ { right = $4 } END { exit !(lost == 0 && done > 50 && right == done) }' "$work/dnsperf"

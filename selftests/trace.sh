@@ -117,7 +117,7 @@ expect "perf records" eval 'perf record -q -a -e "switchyard:*" -o "$work/perf.d
 expect "and tells it" eval 'perf script -i "$work/perf.data" 2>&1 |
 	grep -q "switchyard:connection_new: protocol=6 client=\[::ffff:$CLIENT\]:2008"'
 # The guide's.
-expect "bpftrace counts connections by client and service" eval 'timeout 60 bpftrace -q -e "
+expect "bpftrace counts connections by client and service" eval 'timeout $((60 * SLOW)) bpftrace -q -e "
 	tracepoint:switchyard:connection_new { @[ntop(args.client), args.service_port] = count(); }" \
 	-c "/bin/ip netns exec $client curl -sS --local-port 2009 http://$HTTP/who" >"$work/bpf" 2>&1;
 	grep -q "$CLIENT, 80\]: 1" "$work/bpf"' || sed 's/^/#   /' "$work/bpf"
