@@ -61,6 +61,7 @@ pub mod shape;
 pub mod slot;
 pub mod slot_v4;
 pub mod slot_v6;
+pub mod sort;
 pub mod tcp;
 pub mod tcp_state;
 pub mod timeouts;

@@ -10,7 +10,8 @@ use ::core::{
     ptr::{
         self,
         NonNull, //
-    }, //
+    },
+    slice, //
 };
 use kernel::error::from_err_ptr;
 
@@ -19,7 +20,10 @@ use super::{
     device::NetDevice,
     drop,
     route,
-    route_cache::NextHop, //
+    route_cache::{
+        NextHop,
+        Way, //
+    }, //
 };
 use crate::{
     core::{
@@ -64,7 +68,25 @@ impl SkBuff {
     /// # Safety
     ///
     /// `skb` must be valid and given away by its owner; this must be atomic context.
+    #[inline(always)]
     pub(crate) unsafe fn receive(skb: *mut sys::sk_buff) -> Option<Self> {
+        // SAFETY: As the caller promises; this is `skb_shared()`.
+        let users = unsafe { (&raw const (*skb).users.refs.counter).read_volatile() };
+        if users == 1 {
+            // SAFETY: The caller promises it. INVARIANT: It is not shared.
+            return Some(unsafe { Self::from_raw(skb) });
+        }
+        // SAFETY: As the caller promises.
+        unsafe { Self::unshare(skb) }
+    }
+
+    /// A buffer of our own in the place of one that others hold, too.
+    ///
+    /// # Safety
+    ///
+    /// As [`Self::receive`].
+    #[cold]
+    unsafe fn unshare(skb: *mut sys::sk_buff) -> Option<Self> {
         // SAFETY: As the caller promises. INVARIANT: What comes back is not shared.
         NonNull::new(unsafe { sys::skb_share_check(skb, sys::YARD_GFP_ATOMIC) }).map(Self)
     }
@@ -213,6 +235,22 @@ impl SkBuff {
         self.set_device_ptr(device.as_ptr());
     }
 
+    /// Whether it is to be cut into segments by the device that sends it, or was merged of such.
+    pub(crate) fn is_segmented(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { sys::skb_is_gso(self.0.as_ptr()) }
+    }
+
+    /// Takes away what it has of the socket that sent it, of its route and of connection tracking:
+    /// it is to be received.
+    pub(crate) fn forget_sender(&mut self) {
+        // SAFETY: The packet is ours.
+        unsafe {
+            sys::skb_orphan(self.0.as_ptr());
+            sys::skb_scrub_packet(self.0.as_ptr(), true);
+        }
+    }
+
     /// Whether every segment of it fits `mtu` bytes.
     pub(crate) fn fits(&self, mtu: u32) -> bool {
         // SAFETY: By the type invariant.
@@ -258,6 +296,38 @@ impl SkBuff {
         self.transmit()
     }
 
+    /// The first `len` bytes, to be written, if they lie together and are nobody else's as they
+    /// are, and the packet is of one segment.
+    #[inline(always)]
+    pub(crate) fn usual_head(&mut self, len: u32) -> Option<&mut [u8]> {
+        let raw = self.raw();
+        if raw.cloned() != 0 || raw.len.wrapping_sub(raw.data_len) < len {
+            return None;
+        }
+        // SAFETY: So many bytes from `data` on are linear, and no clone shares them; they live
+        // while `self` does.
+        Some(unsafe { slice::from_raw_parts_mut(raw.data, len as usize) })
+    }
+
+    /// Sends it, its data beginning at the IP header, by a way that is known, whose MTU it fits.
+    ///
+    /// # Errors
+    ///
+    /// Why it was dropped instead.
+    #[inline(always)]
+    pub(crate) fn send_by(self, way: &Way<'_>, _bh: &BottomHalf) -> Result<(), DropReason> {
+        // SAFETY: The packet is complete and ours to give, bottom halves are disabled; the device
+        // lives for the lifetime of `way`.
+        let result = unsafe {
+            sys::yard_skb_send(
+                self.into_raw(),
+                way.device_ptr(),
+                way.header().as_ptr().cast(),
+            )
+        };
+        sent(result)
+    }
+
     /// Sends it, its data beginning at the IP header, back to the neighbour that sent us what now
     /// is the answer, by the device it came by.
     ///
@@ -276,16 +346,11 @@ impl SkBuff {
         self.transmit()
     }
 
-    /// Queues it for transmission by its device.
+    /// Has its device transmit it.
+    #[inline]
     fn transmit(self) -> Result<(), DropReason> {
         // SAFETY: The packet is complete and ours to give, bottom halves are disabled.
-        let result = unsafe { sys::__dev_queue_xmit(self.into_raw(), ::core::ptr::null_mut()) };
-        // Congestion notification (NET_XMIT_CN) is not a loss.
-        if result == 0 || result == 2 {
-            Ok(())
-        } else {
-            Err(DropReason::Transmit)
-        }
+        sent(unsafe { sys::yard_skb_xmit(self.into_raw()) })
     }
 
     /// Sends an IPv4 packet that is longer than the way takes, its data beginning at the IP header,
@@ -432,6 +497,16 @@ unsafe fn segments_in_fragments(net: *mut sys::net, skb: *mut sys::sk_buff, mtu:
         sys::consume_skb(skb);
     }
     result
+}
+
+/// What the result of a transmission means.
+#[inline(always)]
+fn sent(result: c_int) -> Result<(), DropReason> {
+    // Congestion notification (NET_XMIT_CN) is not a loss.
+    match result {
+        0 | 2 => Ok(()),
+        _ => Err(DropReason::Transmit),
+    }
 }
 
 /// Sends a fragment to the neighbour that the route of its packet names.

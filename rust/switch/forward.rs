@@ -19,7 +19,6 @@ use crate::{
         },
         tuple::{
             selection_hash,
-            Direction,
             Family,
             IpAddress, //
         },
@@ -247,18 +246,8 @@ impl Switch {
         let Some(destination) = forward.destination else {
             return;
         };
-        let snapshot = self.config.current.read_bh(bh);
-        let both = [
-            snapshot.service_counters(forward.service_id),
-            Some(&*destination.counters),
-        ];
-        let both = both.into_iter().flatten().filter_map(|both| both.this());
-        let own = self.counters.this().map(|counters| &counters.traffic);
-        for traffic in both.chain(own) {
-            match forward.direction {
-                Direction::Forward => traffic.inbound(bytes),
-                Direction::Reply => traffic.outbound(bytes),
-            }
+        if let Some(own) = self.counters.own(bh) {
+            destination.count(forward.direction, bytes, &own.traffic, bh);
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod expiry;
 mod explain;
+mod express;
 mod forward;
 mod fragments;
 mod local;
@@ -108,7 +109,8 @@ pub(crate) struct Switch {
     pub(crate) engines: RcuArc<Engines>,
     /// What takes its place when there is no memory for a list.
     pub(crate) no_engines: Arc<Engines>,
-    yard: RcuArc<Option<PseudoDevice<Switch>>>,
+    /// `yard0`, while there is one.
+    pub(crate) yard: RcuArc<Option<PseudoDevice<Switch>>>,
     /// What takes the place of `yard` at the end, kept so that the end needs no memory.
     #[pin]
     no_yard: Mutex<Option<Arc<Option<PseudoDevice<Switch>>>>>,
@@ -191,6 +193,8 @@ impl Switch {
         if let Some(nothing) = self.no_yard.lock().take() {
             drop(self.yard.swap(nothing));
         }
+        // A grace period has gone by: whoever lets go of the switch last need not wait for one.
+        self.config.tidy();
     }
 
     /// The connections, for the collector.

@@ -40,7 +40,7 @@ pub(super) type KernelContext<'a> =
 
 impl Switch {
     /// Handles an IP packet that a claimed device received, its data beginning at the IP header.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn receive(
         &self,
         packet: SkBuff,
@@ -48,15 +48,22 @@ impl Switch {
         polled: bool,
         bh: &BottomHalf,
     ) -> Outcome {
-        let Some(counters) = self.counters.this() else {
+        let Some(own) = self.counters.own(bh) else {
             return Outcome::Pass(packet);
         };
-        counters.received.add(1);
-        self.handle(packet, family, polled, bh)
+        own.received.add(1);
+        let sent = match family {
+            Family::V4 => self.express::<Ipv4Address>(packet, own, bh),
+            Family::V6 => self.express::<Ipv6Address>(packet, own, bh),
+        };
+        match sent {
+            Ok(()) => Outcome::Consumed,
+            Err(packet) => self.handle(packet, family, polled, bh),
+        }
     }
 
     /// Handles a packet that was counted when it was received, now or a while ago.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn handle(
         &self,
         packet: SkBuff,

@@ -6,7 +6,10 @@
 
 use super::forward::Forward;
 use crate::{
-    config::Snapshot,
+    config::{
+        Destination,
+        Snapshot, //
+    },
     core::{
         connection::Connection,
         connection_state::ConnectionState,
@@ -27,6 +30,7 @@ use crate::{
             Kind,
             Reading, //
         },
+        Express,
         Version, //
     },
     net::{
@@ -89,6 +93,23 @@ pub(super) fn dropped_forward<A: Version>(forward: &Forward<'_, A>, reason: Drop
             length: segment.length,
             ifindex: 0,
         }
+    });
+}
+
+/// The same of a packet of `length` bytes that took the express way.
+#[cold]
+pub(super) fn dropped_express<A: Version, const TCP: bool, const REPLY: bool>(
+    express: &Express<'_, A, Destination, TCP, REPLY>,
+    length: u32,
+    reason: DropReason,
+) {
+    trace::packet_drop(reason, || Dropped {
+        source: express.glance.source.any(),
+        target: express.glance.destination.any(),
+        family: Some(A::FAMILY),
+        protocol: express.protocol().number(),
+        length: length as usize,
+        ifindex: 0,
     });
 }
 

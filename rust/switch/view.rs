@@ -86,6 +86,12 @@ impl Services for View<'_> {
         self.snapshot.changed(destination, from, to);
     }
 
+    fn told_expired(&self) {
+        if let Some(counters) = self.switch.counters.this() {
+            counters.expiry_resets.add(1);
+        }
+    }
+
     fn dropped(&self, service: u32, reason: DropReason) {
         self.snapshot.dropped(service, reason);
     }

@@ -30,6 +30,8 @@ int yard_napi_poll(struct napi_struct *napi, int budget);
 void yard_napi_kick(struct napi_struct *napi);
 bool yard_skb_prepare_forward(struct sk_buff *skb, struct net_device *out);
 bool yard_skb_gso_fits(const struct sk_buff *skb, u32 mtu);
+int yard_skb_xmit(struct sk_buff *skb);
+int yard_skb_send(struct sk_buff *skb, struct net_device *out, const void *header);
 void yard_skb_swap_ethernet(struct sk_buff *skb);
 void yard_skb_forget_offloads(struct sk_buff *skb);
 struct net_device *yard_pseudo_alloc(struct net *net, const char *name, u32 queues,
