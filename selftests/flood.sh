@@ -118,8 +118,8 @@ for family in 4 6; do
 	expect "a download has begun (IPv$family)" slowwait 5 at_least 100000 stat -c %s "$work/known"
 	state
 	bytes=$table_bytes before=$connections
-	flood "$family" 20
-	expect "the flood has come" slowwait 5 at_least $((HALF_OPEN - 1)) half_open
+	flood "$family" 40
+	expect "the flood has come" slowwait 20 at_least $((HALF_OPEN - 1)) half_open
 	clients "$family" >"$work/clients" &
 	real=$!
 	most_during "$flood"
