@@ -47,11 +47,13 @@ install)
 	done
 	# The unit knows where its program is; a configuration is never put in another's place.
 	install -d "$root/etc/switchyard" "$root$prefix/lib/systemd/system"
-	for pair in agent/yard-agent yardmaster/yardmaster; do
+	for pair in agent/yard-agent yardctl/switchyard yardmaster/yardmaster; do
 		sed "s|/usr/local/|$prefix/|" "userspace-agent/$pair.service" \
 			>"$root$prefix/lib/systemd/system/${pair#*/}.service"
 		install -m 644 "userspace-agent/$pair.toml" "$root/etc/switchyard/${pair#*/}.toml.example"
 	done
+	# What the unit applies when it is stopped.
+	install -D -m 644 userspace-agent/yardctl/none.toml "$root$prefix/share/switchyard/none.toml"
 	for page in Documentation/man/*.[1-9]; do
 		if [ -f "$page" ]; then
 			install -D -m 644 "$page" "$root$prefix/share/man/man${page##*.}/${page##*/}"
@@ -69,7 +71,8 @@ uninstall)
 	for tool in "${tools[@]}"; do
 		rm -f "$root$prefix/sbin/$tool"
 	done
-	for daemon in yard-agent yardmaster; do
+	rm -f "$root$prefix/share/switchyard/none.toml"
+	for daemon in switchyard yard-agent yardmaster; do
 		rm -f "$root$prefix/lib/systemd/system/$daemon.service" \
 			"$root/etc/switchyard/$daemon.toml.example"
 	done

@@ -43,6 +43,31 @@ clippy_module() {
 	! grep -E '^(warning|error)' "$log"
 }
 
+# What a known connection's packet can come to, by the object code.
+hot_path() {
+	scripts/build.sh module && scripts/hot-path.py switchyard.o scripts/hot-path.rules
+}
+
+# The same of a module with an allocation, a lock and a possible panic put into that way.
+hot_path_finds_faults() {
+	local copy=$TOP/build/lint/faulty file=rust/switch/receive.rs
+	local before='^        self\.handle(packet, family, polled, bh)$' fault
+	copy_module "$copy"
+	if [ "$(grep -c "$before" "$copy/$file")" -ne 1 ]; then
+		echo "$file has changed: there is no place for the faults"
+		return 1
+	fi
+	sed -i "/$before/i\\
+        let _kept = kernel::alloc::KBox::new(packet.len(), kernel::alloc::flags::GFP_ATOMIC);\\
+        self.drop_overdue(0, 0, bh);\\
+        ::core::hint::black_box([1_u8; 4][packet.len() as usize \& 7]);" "$copy/$file"
+	make -C "$tree" M="$copy" CC=gcc-14 modules || return 1
+	! scripts/hot-path.py "$copy/switchyard.o" scripts/hot-path.rules >"$copy/faults" || return 1
+	for fault in '.*k[a-z_]*alloc[a-z_]*' 'rust_helper_spin_lock' 'core::panicking::[a-z_:]*'; do
+		grep -xE "not allowed: $fault" "$copy/faults" || return 1
+	done
+}
+
 format_tools() {
 	cargo fmt --manifest-path userspace-agent/Cargo.toml --all --check
 }
@@ -119,6 +144,8 @@ manual_pages() {
 
 check "formatting of the module" format_module
 check "clippy on the module" clippy_module
+check "the packet path's rules hold" hot_path
+check "and breaking them is noticed" hot_path_finds_faults
 check "formatting of the tools" format_tools
 check "clippy on the tools" clippy_tools
 check "shellcheck" shell_scripts

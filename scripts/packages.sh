@@ -26,5 +26,7 @@ GUEST_PACKAGES=(
 	bash coreutils util-linux mount kmod procps mawk grep sed findutils diffutils
 	iproute2 iputils-ping iputils-arping ethtool tcpdump iperf3 curl wrk nginx-light haproxy
 	nftables ipvsadm bpftool jq socat netcat-openbsd
-	python3 python3-scapy python3-yaml python3-jsonschema
+	traceroute iputils-tracepath bind9-dnsutils dnsperf nsd
+	bpftrace linux-perf
+	python3 python3-scapy python3-yaml python3-jsonschema python3-xxhash
 )

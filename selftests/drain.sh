@@ -118,7 +118,7 @@ expect "and of the draining" yardctl destination up udp "$SERVICE" "10.2.$mine.2
 
 # Limits.
 expect "a service of few is made" yardctl service add udp "$FEW" -d 10.2.1.2:54,upper-limit=5,lower-limit=3
-equal "five get through" "$(ask 54 24000 6 | grep -c "server1")" 5
+equal "five get through" "$(ask 54 24000 6 --patience 0.7 | grep -c "server1")" 5
 between "the sixth was dropped for that" "$(of_service udp "$FEW" \
 	'.drops[] | select(.reason == "connection-limit") | .packets')" 1 3
 equal "the destination is full" "$(of_destination udp "$FEW" 10.2.1.2 .overloaded)" true
@@ -136,9 +136,9 @@ coproc long { exec ip netns exec "$client" socat - "TCP:$LONG"; }
 defer quit "$long_PID"
 expect "it works" echoes before
 equal "and is active" "$(of_destination tcp "$LONG" 10.2.1.2 .active_connections)" 1
-expect "its server drains" yardctl destination drain tcp "$LONG" 10.2.1.2:7 --deadline 4s
+expect "its server drains" yardctl destination drain tcp "$LONG" 10.2.1.2:7 --deadline 3s
 expect "it works still" echoes draining
-between "and has some seconds left" "$(of_destination tcp "$LONG" 10.2.1.2 .drain_remaining)" 1 4
+between "and has some seconds left" "$(of_destination tcp "$LONG" 10.2.1.2 .drain_remaining)" 1 3
 expect "it is ended at the deadline" slowwait 15 is 0 connections_by --service tcp "$LONG"
 expect "as is told" slowwait 5 told deadline 10.2.1.2
 refuse "it works no more" echoes after

@@ -11,35 +11,10 @@
 # shellcheck disable=SC2016 # text for eval and other shells
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib/topology.sh"
+. "$HERE/lib/six.sh"
 
-VIP6=fd00:9::9
 YARD=fd00:9::1
-CLIENT6=fd00:1::2
 SERVICE="[$VIP6]:80"
-
-# six DEVICE PEER NAMESPACE NETWORK: the same as connect(), for IPv6.
-six() {
-	sysctl -qw "net.ipv6.conf.$1.disable_ipv6=0" "net.ipv6.conf.$1.accept_dad=0"
-	ip netns exec "$3" sysctl -qw net.ipv6.conf.all.disable_ipv6=0 \
-		net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
-	ip addr add "$4::1/64" dev "$1" nodad
-	defer sysctl -qw "net.ipv6.conf.$1.disable_ipv6=1"
-	ip -n "$3" addr add "$4::2/64" dev "$2" nodad
-	ip -n "$3" route add default via "$4::1"
-}
-
-network() {
-	local before
-	before=$(sysctl -n net.ipv6.conf.all.forwarding)
-	sysctl -qw net.ipv6.conf.all.forwarding=1
-	defer sysctl -qw "net.ipv6.conf.all.forwarding=$before"
-	six "$front" "$front_peer" "$client" fd00:1 &&
-		six back1 peer1 "${server[1]}" fd00:2:1 &&
-		six back2 peer2 "${server[2]}" fd00:2:2 &&
-		slowwait 10 in_client ping -6 -q -c 1 -W 1 fd00:1::1 &&
-		slowwait 10 in_server 1 ping -6 -q -c 1 -W 1 fd00:2:1::1 &&
-		slowwait 10 in_server 2 ping -6 -q -c 1 -W 1 fd00:2:2::1
-}
 
 # fetch6 COUNT: so many requests of the IPv6 service.
 fetch6() {
@@ -62,15 +37,14 @@ upload() {
 need nginx curl cmp nc modprobe
 work_dir
 topology veth veth
-expect "everybody speaks IPv6" network
+expect "everybody speaks IPv6" topology6
 head -c 200000 /dev/urandom >"$work/blob"
 for n in 1 2; do
 	expect "server $n listens" web "$n"
 done
 
 expect "the module loads" load
-expect "yard0 has an address" eval 'sysctl -qw net.ipv6.conf.yard0.accept_dad=0 &&
-	ip addr add "$YARD/128" dev yard0 nodad && ip link set yard0 up'
+expect "yard0 has an address" yard6 "$YARD"
 expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 10s
 expect "a service is made" yardctl service add tcp "$SERVICE" -s rr \
 	-d "[fd00:2:1::2]:80" -d "[fd00:2:2::2]:80"

@@ -45,12 +45,12 @@ expect "a service is made" yardctl service add tcp "$SERVICE" -s rr -d 10.2.1.2:
 configuration >"$work/before"
 before=$(generation)
 batch "destination add tcp $VIP:81 10.2.1.2:80" >"$work/bad"
-refuse "a batch whose last line names no service is refused" yardctl apply "$work/bad"
+refuse "a batch whose last line names no service is refused" yardctl batch "$work/bad"
 configuration >"$work/after"
 expect "nothing has changed" cmp "$work/before" "$work/after"
 equal "no configuration was swapped in" "$(generation)" "$before"
 batch "service add tcp $SERVICE" >"$work/bad"
-refuse "one that adds what there is, too" yardctl apply "$work/bad"
+refuse "one that adds what there is, too" yardctl batch "$work/bad"
 configuration >"$work/after"
 expect "nothing has changed by that" cmp "$work/before" "$work/after"
 
@@ -58,7 +58,7 @@ load_on
 expect "requests are answered" answers_more 10
 before=$(generation) from=$(answers)
 batch "service set tcp $SERVICE -s maglev" >"$work/good"
-expect "a batch of 601 changes is applied" yardctl apply "$work/good"
+expect "a batch of 601 changes is applied" yardctl batch "$work/good"
 equal "at once" "$(generation)" $((before + 1))
 equal "all of it" "$(yardctl --json show | jq -r '[.services, .destinations] | join(" ")')" "201 402"
 # The whole configuration anew, with another server each time: there is no moment
@@ -69,7 +69,7 @@ for round in {1..25}; do
 		service add tcp $SERVICE -s rr
 		destination add tcp $SERVICE 10.2.$((round % 2 + 1)).2:80
 	EOF
-	yardctl apply "$work/whole" || break
+	yardctl batch "$work/whole" || break
 	yardctl destination add tcp "$SERVICE" "10.2.$(((round + 1) % 2 + 1)).2:80" --weight "$round" || break
 done
 equal "the configuration was swapped again and again" "$(generation)" $((before + 51))

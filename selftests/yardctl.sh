@@ -115,7 +115,7 @@ gives "indeed" '.[].state' '"down"' dest list "${key[@]}"
 ends "limits that contradict each other are refused" 1 "above the upper one" \
 	dest set "${tunnel[@]}" --lower-limit 11
 ends "families are not mixed but in tunnels" 1 "only a tunnel" dest set "${tunnel[@]}" --forwarding nat
-ends "all of this is gone in the end" 0 "" apply - < <(echo flush; echo service add tcp 10.0.0.1:80)
+ends "all of this is gone in the end" 0 "" batch - < <(echo flush; echo service add tcp 10.0.0.1:80)
 
 # The switch.
 ends "limits and timeouts are set" 0 "" set --connection-limit 2000000 --half-open-limit 0 \
@@ -153,12 +153,12 @@ gives "indeed" 'map(.address)' '["10.0.0.1"]' service list
 ends "nobody's address is refused" 1 "no host" service add tcp '[::]:80'
 ends "bits beyond a prefix make no sense" 2 "10.0.0.0/24" service add tcp 10.0.0.1/24:80
 ends "nor do other words" 2 "" frobnicate
-ends "nor a batch of them" 2 "line 2" apply <(printf 'flush\nservice add\n')
+ends "nor a batch of them" 2 "line 2" batch <(printf 'flush\nservice add\n')
 ends "a weight too large is refused" 1 "weight" dest add tcp 10.0.0.1:80 10.1.0.1 --weight 65536
 status=0
 yardctl --netns absent-ns show &>/dev/null || status=$?
 equal "an absent name space is an error" "$status" 1
-ends "an absent file is, too" 1 "" apply /nonexistent/file
+ends "an absent file is, too" 1 "" batch /nonexistent/file
 status=0
 setpriv --bounding-set=-net_admin --inh-caps=-net_admin "$HERE/bin/yardctl" flush &>/dev/null || status=$?
 equal "without CAP_NET_ADMIN the status is 4" "$status" 4
@@ -169,12 +169,12 @@ defer rm -f "$batch"
 printf '%s\n' "flush # first" "" "service add tcp 10.0.0.3:80" \
 	"destination add tcp 10.0.0.3:80 10.1.0.3 --weight 2" \
 	"destination add tcp 10.0.0.4:80 10.1.0.3" >"$batch"
-ends "a batch names the line that is refused" 1 "line 5: there is no such service" apply "$batch"
+ends "a batch names the line that is refused" 1 "line 5: there is no such service" batch "$batch"
 gives "and nothing of it is done" 'map(.address)' '["10.0.0.1"]' service list
 sed -i '$d' "$batch"
-ends "a good one is done" 0 "" apply "$batch"
+ends "a good one is done" 0 "" batch "$batch"
 gives "all of it" 'map([.service.address, .address, .weight])' '[["10.0.0.3","10.1.0.3",2]]' dest list
-ends "from standard input, too" 0 "" apply - < <(echo flush)
+ends "from standard input, too" 0 "" batch - < <(echo flush)
 gives "an empty switch" length 0 service list
 
 # Claims.

@@ -14,9 +14,12 @@ use crate::{
         drop_reason::DropReason,
         rate::Rate, //
     },
-    net::percpu::{
-        Counter,
-        PerCpu, //
+    net::{
+        bh::BottomHalf,
+        percpu::{
+            Counter,
+            PerCpu, //
+        }, //
     },
 };
 
@@ -111,7 +114,13 @@ impl Counters {
         Ok(Arc::new(this, GFP_KERNEL)?)
     }
 
-    /// The counts of this CPU, to be added to with bottom halves disabled.
+    /// The counts of this CPU, to be added to.
+    #[inline(always)]
+    pub(crate) fn own(&self, bh: &BottomHalf) -> Option<&Traffic> {
+        self.traffic.own(bh)
+    }
+
+    /// The same; the caller has disabled bottom halves.
     #[inline]
     pub(crate) fn this(&self) -> Option<&Traffic> {
         self.traffic.this()

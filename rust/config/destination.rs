@@ -8,26 +8,34 @@ use kernel::{
 };
 
 use super::{
-    counters::Counters,
+    counters::{
+        Counters,
+        Traffic, //
+    },
     fault::Fault,
     index::{
         spread,
+        spread_address,
         Key, //
     },
 };
-use crate::core::{
-    load::{
-        Limits,
-        Load, //
+use crate::{
+    core::{
+        load::{
+            Limits,
+            Load, //
+        },
+        method::{
+            Encapsulation,
+            Method, //
+        },
+        tuple::{
+            Direction,
+            Endpoint,
+            IpAddress, //
+        },
     },
-    method::{
-        Encapsulation,
-        Method, //
-    },
-    tuple::{
-        Endpoint,
-        IpAddress, //
-    },
+    net::bh::BottomHalf, //
 };
 
 /// The UDP port of GUE unless another is set (IANA: `gue`).
@@ -45,7 +53,7 @@ pub(crate) struct DestinationKey {
 impl Key for DestinationKey {
     fn hash(&self) -> u64 {
         let more = u64::from(self.endpoint.port) << 32 | u64::from(self.service);
-        spread(spread(self.endpoint.address.mixed()) ^ more)
+        spread(spread_address(self.endpoint.address) ^ more)
     }
 }
 
@@ -196,6 +204,8 @@ pub(crate) struct Destination {
     deadline: Option<u32>,
     /// Its counts, shared with what it replaces and is replaced by.
     pub(crate) counters: Arc<Counters>,
+    /// Its service's counts.
+    pub(crate) service_counters: Arc<Counters>,
     /// Its connections, shared likewise.
     pub(crate) load: Arc<Load>,
 }
@@ -210,6 +220,7 @@ impl Destination {
         id: u32,
         key: DestinationKey,
         settings: DestinationSettings,
+        service_counters: Arc<Counters>,
         now: u32,
     ) -> Result<Arc<Self>> {
         let destination = Self {
@@ -219,6 +230,7 @@ impl Destination {
             removed: false,
             deadline: deadline(&settings, now),
             counters: Counters::new()?,
+            service_counters,
             load: Arc::new(Load::default(), GFP_KERNEL)?,
         };
         Ok(Arc::new(destination, GFP_KERNEL)?)
@@ -266,9 +278,29 @@ impl Destination {
             removed,
             deadline,
             counters: self.counters.clone(),
+            service_counters: self.service_counters.clone(),
             load: self.load.clone(),
         };
         Ok(Arc::new(destination, GFP_KERNEL)?)
+    }
+
+    /// Counts a packet of `bytes` for it, its service and `all`.
+    #[inline(always)]
+    pub(crate) fn count(&self, direction: Direction, bytes: u64, all: &Traffic, bh: &BottomHalf) {
+        let both = (self.counters.own(bh), self.service_counters.own(bh));
+        if let (Some(own), Some(service)) = both {
+            for traffic in [own, service, all] {
+                match direction {
+                    Direction::Forward => traffic.inbound(bytes),
+                    Direction::Reply => traffic.outbound(bytes),
+                }
+            }
+        }
+    }
+
+    /// Whether it has been removed and has no connections any more.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.removed && self.load.connections() == 0
     }
 
     /// Whether it takes new connections at the moment.

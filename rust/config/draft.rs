@@ -21,7 +21,10 @@ use super::{
     fault::Fault,
     index::Index,
     listeners::ListenerTable,
-    places::Places,
+    places::{
+        NewPlaces,
+        Places, //
+    },
     selection::Selection,
     service::{
         Account,
@@ -94,8 +97,12 @@ pub(crate) struct Draft {
     destinations: Slots<Arc<Destination>>,
     removed: u32,
     listeners: ListenerTable,
-    destination_ids: Index<DestinationKey>,
-    places: Places,
+    /// Those of the snapshot, until they are changed.
+    old_ids: Arc<Index<DestinationKey>>,
+    new_ids: Option<Index<DestinationKey>>,
+    /// Where the destinations that have come are.
+    come: NewPlaces,
+    old_places: Arc<Places>,
     /// Those of the snapshot, while they still hold.
     tunnel_ports: Option<Arc<TunnelPorts>>,
     /// Something that is told of has been changed.
@@ -117,8 +124,10 @@ impl Draft {
                 .try_map(|destination| Ok(destination.clone()))?,
             removed: snapshot.removed,
             listeners: snapshot.listeners.try_clone()?,
-            destination_ids: snapshot.destination_ids.try_clone()?,
-            places: snapshot.places.try_clone()?,
+            old_ids: snapshot.destination_ids.clone(),
+            new_ids: None,
+            come: NewPlaces::new(),
+            old_places: snapshot.places.clone(),
             tunnel_ports: Some(snapshot.tunnel_ports.clone()),
             changed: false,
             purged: false,
@@ -128,6 +137,21 @@ impl Draft {
     /// Whether anything has been changed.
     pub(super) fn is_changed(&self) -> bool {
         self.changed || self.purged
+    }
+
+    /// The numbers of the destinations, ready to be changed.
+    fn ids(&mut self) -> Result<&mut Index<DestinationKey>> {
+        if self.new_ids.is_none() {
+            self.new_ids = Some(self.old_ids.try_clone()?);
+        }
+        self.new_ids.as_mut().ok_or(EINVAL)
+    }
+
+    fn id_of(&self, key: &DestinationKey) -> Option<u32> {
+        match &self.new_ids {
+            Some(ids) => ids.get(key),
+            None => self.old_ids.get(key),
+        }
     }
 
     fn service_id(&self, key: &ServiceKey) -> Result<u32, Fault> {
@@ -221,28 +245,28 @@ impl Draft {
     /// Makes a destination one that has been removed. It stays, to be found by its number, until
     /// [`Self::purge`] finds that its connections have ended.
     fn forget_destination(&mut self, id: u32) -> Result<(), Fault> {
+        let Some(destination) = self.destinations.get(id) else {
+            return Ok(());
+        };
+        let (key, removed) = (destination.key, destination.removed()?);
+        self.ids()?.remove(&key);
         if let Some(destination) = self.destinations.get_mut(id) {
-            self.destination_ids.remove(&destination.key);
-            *destination = destination.removed()?;
+            *destination = removed;
             self.removed = self.removed.saturating_add(1);
         }
         Ok(())
     }
 
-    /// Takes out the destinations that have been removed and have no connections any more.
+    /// Takes out those of `deserted` that have been removed and have no connections any more.
     ///
-    /// Nothing opens a connection to one: the configurations in which it could be chosen are out
-    /// of use by the time that this can see it.
-    pub(crate) fn purge(&mut self) -> Result<(), Fault> {
-        let mut gone = KVVec::new();
-        for (id, destination) in self.destinations.iter() {
-            if destination.removed && destination.load.connections() == 0 {
-                gone.push(id, GFP_KERNEL)?;
+    /// Nothing may open a connection to one: since they were seen to be removed a grace period has
+    /// gone by, so that the configurations in which they could be chosen are out of use.
+    pub(crate) fn purge(&mut self, deserted: &[u32]) -> Result<(), Fault> {
+        for id in deserted {
+            if !self.destinations.get(*id).is_some_and(|d| d.is_deserted()) {
+                continue;
             }
-        }
-        for id in &gone {
             if let Some(destination) = self.destinations.remove(*id) {
-                self.places.remove(destination.key.endpoint, *id);
                 if TunnelPorts::of(&destination.settings).is_some() {
                     self.tunnel_ports = None;
                 }
@@ -265,7 +289,7 @@ impl Draft {
     }
 
     fn destination_id(&self, key: &DestinationKey) -> Result<u32, Fault> {
-        self.destination_ids.get(key).ok_or(Fault::NoDestination)
+        self.id_of(key).ok_or(Fault::NoDestination)
     }
 
     /// Adds a destination to a service, with what `change` says of it.
@@ -276,7 +300,7 @@ impl Draft {
         change: &DestinationChange,
     ) -> Result<(), Fault> {
         let key = self.destination_key(service, endpoint)?;
-        if self.destination_ids.get(&key).is_some() {
+        if self.id_of(&key).is_some() {
             return Err(Fault::DestinationExists);
         }
         let settings = change.apply(&DestinationSettings {
@@ -284,15 +308,17 @@ impl Draft {
             ..DestinationSettings::default()
         })?;
         suits(service, endpoint, settings.method)?;
-        if self.edit(key.service)?.members.len() >= Selection::MOST {
+        let edited = self.edit(key.service)?;
+        if edited.members.len() >= Selection::MOST {
             return Err(Fault::TooManyDestinations);
         }
+        let counters = edited.account.counters.clone();
         let now = coarse_milliseconds();
         let id = self
             .destinations
-            .insert(|id| Destination::new(id, key, settings, now))?;
-        self.destination_ids.insert(key, id)?;
-        self.places.insert(endpoint, id)?;
+            .insert(|id| Destination::new(id, key, settings, counters, now))?;
+        self.ids()?.insert(key, id)?;
+        self.come.insert(endpoint, id)?;
         if TunnelPorts::of(&settings).is_some() {
             self.tunnel_ports = None;
         }
@@ -361,6 +387,18 @@ impl Draft {
             Some(ports) => ports,
             None => TunnelPorts::new(&self.destinations)?,
         };
+        let places = if self.come.is_empty() && !self.purged {
+            self.old_places
+        } else {
+            let places = self
+                .old_places
+                .changed(|id| destinations.get(id).is_some(), self.come)?;
+            Arc::new(places, GFP_KERNEL)?
+        };
+        let destination_ids = match self.new_ids {
+            Some(ids) => Arc::new(ids, GFP_KERNEL)?,
+            None => self.old_ids,
+        };
         Ok(Snapshot {
             tunnel_ports,
             generation: self.generation.wrapping_add(u32::from(self.changed)),
@@ -368,8 +406,8 @@ impl Draft {
             destinations: self.destinations,
             removed: self.removed,
             listeners: self.listeners,
-            destination_ids: self.destination_ids,
-            places: self.places,
+            destination_ids,
+            places,
         })
     }
 }

@@ -6,6 +6,8 @@
 
 use kernel::prelude::*;
 
+use crate::core::tuple::IpAddress;
+
 /// Something that an [`Index`] can be asked for.
 pub(crate) trait Key: Copy + Eq {
     /// A hash of 64 good bits.
@@ -17,6 +19,17 @@ pub(crate) const fn spread(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     value ^ (value >> 31)
+}
+
+/// Spreads an address of either family. Without a secret: the addresses in an [`Index`] are those
+/// that an operator has put there, and who looks for others makes nothing longer.
+#[inline]
+pub(crate) fn spread_address(address: IpAddress) -> u64 {
+    let [high, low] = address.words();
+    match address {
+        IpAddress::V4(_) => spread(low),
+        IpAddress::V6(_) => spread(spread(high) ^ low),
+    }
 }
 
 /// A map from keys to numbers.

@@ -8,6 +8,7 @@ use super::{
     fault::Fault,
     index::{
         spread,
+        spread_address,
         Index,
         Key, //
     },
@@ -34,14 +35,14 @@ impl Key for Listener {
         let more = u64::from(self.port) << 16
             | u64::from(self.prefix.length) << 8
             | u64::from(self.protocol.number());
-        spread(spread(self.prefix.address.mixed()) ^ more)
+        spread(spread_address(self.prefix.address) ^ more)
     }
 }
 
 impl Key for Prefix {
     #[inline]
     fn hash(&self) -> u64 {
-        spread(spread(self.address.mixed()) ^ u64::from(self.length))
+        spread(spread_address(self.address) ^ u64::from(self.length))
     }
 }
 

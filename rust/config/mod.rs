@@ -13,6 +13,7 @@ mod filter;
 mod index;
 mod listeners;
 mod places;
+mod replaced;
 mod selection;
 mod service;
 mod slots;
@@ -51,6 +52,7 @@ use kernel::{
     }, //
 };
 
+use self::replaced::Replaced;
 use crate::net::rcu::RcuArc;
 
 /// A switch's configuration.
@@ -58,9 +60,10 @@ use crate::net::rcu::RcuArc;
 pub(crate) struct Config {
     /// What packets see.
     pub(crate) current: RcuArc<Snapshot>,
-    /// Held while a change is made: one at a time.
+    /// Held while a change is made: one at a time. In it is what was replaced and may still be
+    /// in use.
     #[pin]
-    editing: Mutex<()>,
+    editing: Mutex<Replaced>,
 }
 
 /// A change that was made. The next one waits until this is dropped, so that whoever is told of
@@ -70,7 +73,7 @@ pub(crate) struct Change<'a> {
     pub(crate) old: Arc<Snapshot>,
     /// The configuration after; the same if the change changed nothing.
     pub(crate) new: Arc<Snapshot>,
-    _editing: MutexGuard<'a, ()>,
+    _editing: MutexGuard<'a, Replaced>,
 }
 
 /// Makes the changes that `change` makes to an empty configuration, to see whether they can be
@@ -93,16 +96,18 @@ impl Config {
     /// `ENOMEM`.
     pub(crate) fn new() -> Result<impl PinInit<Self>> {
         let empty = Arc::new(Snapshot::empty()?, GFP_KERNEL)?;
+        let replaced = Replaced::new()?;
         Ok(pin_init!(Self {
             current: RcuArc::new(empty),
-            editing <- new_mutex!((), "switchyard_config"),
+            editing <- new_mutex!(replaced, "switchyard_config"),
         }))
     }
 
     /// Makes all the changes that `change` makes to the draft, or none of them if it fails.
     ///
-    /// Sleeps, for a grace period. After it has returned no packet is handled by the old
-    /// configuration.
+    /// May sleep. A packet that comes after this has returned is handled by the new configuration;
+    /// those that are under way may go on with the old one for a grace period. Nobody waits for
+    /// that: see [`Replaced`].
     ///
     /// # Errors
     ///
@@ -111,7 +116,7 @@ impl Config {
         &self,
         change: impl FnOnce(&mut Draft) -> Result<(), E>,
     ) -> Result<Change<'_>, E> {
-        let _editing = self.editing.lock();
+        let mut editing = self.editing.lock();
         let old = self.current.get();
         let mut draft = Draft::new(&old)?;
         change(&mut draft)?;
@@ -119,11 +124,23 @@ impl Config {
             return Ok(Change {
                 new: old.clone(),
                 old,
-                _editing,
+                _editing: editing,
             });
         }
         let new = Arc::new(draft.commit()?, GFP_KERNEL).map_err(Error::from)?;
-        drop(self.current.swap(new.clone()));
-        Ok(Change { old, new, _editing })
+        editing.keep(self.current.publish(new.clone()), &old);
+        Ok(Change {
+            old,
+            new,
+            _editing: editing,
+        })
+    }
+
+    /// Frees what was replaced and is in use no more, unless a change is being made, which does the
+    /// same. May sleep.
+    pub(crate) fn tidy(&self) {
+        if let Some(mut editing) = self.editing.try_lock() {
+            editing.tidy();
+        }
     }
 }

@@ -4,9 +4,12 @@
 
 use kernel::prelude::*;
 
-use crate::core::tuple::{
-    Endpoint,
-    IpAddress, //
+use crate::core::{
+    sort::sort_by_key,
+    tuple::{
+        Endpoint,
+        IpAddress, //
+    }, //
 };
 
 /// A destination at its place, in the order of address and port.
@@ -29,38 +32,32 @@ impl Places {
         Self(KVVec::new())
     }
 
-    /// A copy.
+    /// These without those that have gone, and with those that have come.
+    ///
+    /// One after the other, each would move half of all there are.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(super) fn try_clone(&self) -> Result<Self> {
-        let mut places = KVVec::with_capacity(self.0.len(), GFP_KERNEL)?;
-        places.extend_from_slice(&self.0, GFP_KERNEL)?;
+    pub(super) fn changed(
+        &self,
+        is_there: impl Fn(u32) -> bool,
+        mut come: NewPlaces,
+    ) -> Result<Self> {
+        sort_by_key(&mut come.0, |place| *place);
+        let room = self.0.len().saturating_add(come.0.len());
+        let mut places = KVVec::with_capacity(room, GFP_KERNEL)?;
+        let mut come = come.0.iter().filter(|new| is_there(new.id)).peekable();
+        for old in self.0.iter().filter(|old| is_there(old.id)) {
+            while let Some(new) = come.next_if(|new| *new < old) {
+                places.push(*new, GFP_KERNEL)?;
+            }
+            places.push(*old, GFP_KERNEL)?;
+        }
+        for new in come {
+            places.push(*new, GFP_KERNEL)?;
+        }
         Ok(Self(places))
-    }
-
-    /// Adds a destination.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    pub(super) fn insert(&mut self, endpoint: Endpoint<IpAddress>, id: u32) -> Result {
-        let new = place(endpoint, id);
-        let at = self.0.partition_point(|known| *known < new);
-        self.0.push(new, GFP_KERNEL)?;
-        // From the end to its place.
-        if let Some(moved) = self.0.get_mut(at..) {
-            moved.rotate_right(1);
-        }
-        Ok(())
-    }
-
-    /// Takes a destination out.
-    pub(super) fn remove(&mut self, endpoint: Endpoint<IpAddress>, id: u32) {
-        if let Ok(at) = self.0.binary_search(&place(endpoint, id)) {
-            let _ = self.0.remove(at);
-        }
     }
 
     /// Those at this address and this very port, or whatever port a packet has.
@@ -89,6 +86,30 @@ impl Places {
         let first = place(endpoint, 0);
         let at = self.0.partition_point(|known| *known < first);
         self.0.get(at..).unwrap_or_default().iter()
+    }
+}
+
+/// The places of destinations that have come, in any order.
+pub(super) struct NewPlaces(KVVec<Place>);
+
+impl NewPlaces {
+    /// None.
+    pub(super) fn new() -> Self {
+        Self(KVVec::new())
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds a destination.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(super) fn insert(&mut self, endpoint: Endpoint<IpAddress>, id: u32) -> Result {
+        Ok(self.0.push(place(endpoint, id), GFP_KERNEL)?)
     }
 }
 

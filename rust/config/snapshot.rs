@@ -44,9 +44,10 @@ pub(crate) struct Snapshot {
     /// How many of them have been removed.
     pub(super) removed: u32,
     pub(super) listeners: ListenerTable,
-    pub(super) destination_ids: Index<DestinationKey>,
-    /// Where the destinations are, those that have been removed included.
-    pub(super) places: Places,
+    /// Shared with configurations before and after that have the same destinations.
+    pub(super) destination_ids: Arc<Index<DestinationKey>>,
+    /// Where the destinations are, those that have been removed included. Shared likewise.
+    pub(super) places: Arc<Places>,
     pub(super) tunnel_ports: Arc<TunnelPorts>,
 }
 
@@ -63,8 +64,8 @@ impl Snapshot {
             destinations: Slots::new(),
             removed: 0,
             listeners: ListenerTable::new()?,
-            destination_ids: Index::new(),
-            places: Places::new(),
+            destination_ids: Arc::new(Index::new(), GFP_KERNEL)?,
+            places: Arc::new(Places::new(), GFP_KERNEL)?,
             tunnel_ports: TunnelPorts::new(&Slots::new())?,
         })
     }
@@ -139,6 +140,11 @@ impl Snapshot {
         self.destinations.iter().map(|(_, destination)| destination)
     }
 
+    /// How many services and destinations there are, those that have been removed included.
+    pub(super) fn size(&self) -> usize {
+        (self.services.len() as usize).saturating_add(self.destinations.len() as usize)
+    }
+
     /// How many services there are.
     pub(crate) fn service_count(&self) -> u32 {
         self.services.len()
@@ -149,12 +155,22 @@ impl Snapshot {
         self.destinations.len().saturating_sub(self.removed)
     }
 
-    /// Whether a destination that has been removed has no connections any more.
-    pub(crate) fn wants_purge(&self) -> bool {
-        self.removed > 0
-            && self
-                .all_destinations()
-                .any(|destination| destination.removed && destination.load.connections() == 0)
+    /// The numbers of the destinations that have been removed and have no connections any more.
+    /// May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn deserted(&self) -> Result<KVVec<u32>> {
+        let mut deserted = KVVec::new();
+        if self.removed > 0 {
+            for (id, destination) in self.destinations.iter() {
+                if destination.is_deserted() {
+                    deserted.push(id, GFP_KERNEL)?;
+                }
+            }
+        }
+        Ok(deserted)
     }
 
     /// The traffic counts of the service of number `id`; `None` once it has been removed.

@@ -20,6 +20,7 @@ pub(super) const LEAST: usize = 1 << 14;
 /// costs no look at page tables.
 pub(crate) struct Array {
     pieces: KVVec<KVBox<[Bucket; PIECE]>>,
+    mask: usize,
 }
 
 impl Array {
@@ -37,7 +38,10 @@ impl Array {
             let piece = pin_init::init_array_from_fn(|_| Bucket::new());
             pieces.push(KVBox::init::<Infallible>(piece, GFP_KERNEL)?, GFP_KERNEL)?;
         }
-        Ok(Self { pieces })
+        Ok(Self {
+            pieces,
+            mask: count.wrapping_sub(1),
+        })
     }
 
     /// How many buckets there are.
@@ -54,6 +58,6 @@ impl Buckets for Array {
 
     #[inline(always)]
     fn mask(&self) -> usize {
-        self.len().wrapping_sub(1)
+        self.mask
     }
 }

@@ -68,14 +68,18 @@ impl Run for Collector {
             if now.wrapping_sub(last) >= ROUND {
                 last = now;
                 expired4.prepare();
-                v4.expire(current, &mut |idle, bh| {
-                    expired4.settle(&self.switch, idle, bh)
-                });
+                v4.expire(
+                    current,
+                    &mut |idle, bh| expired4.judge(&self.switch, idle, bh),
+                    &mut |done, bh| self.switch.settled(done, bh),
+                );
                 expired4.tell(&self.switch);
                 expired6.prepare();
-                v6.expire(current, &mut |idle, bh| {
-                    expired6.settle(&self.switch, idle, bh)
-                });
+                v6.expire(
+                    current,
+                    &mut |idle, bh| expired6.judge(&self.switch, idle, bh),
+                    &mut |done, bh| self.switch.settled(done, bh),
+                );
                 expired6.tell(&self.switch);
                 upkeep.run(&self.switch);
             }

@@ -22,7 +22,10 @@ use super::{
 use crate::{
     core::{
         connection::Connection,
-        connection_table::Fate,
+        connection_table::{
+            Fate,
+            Settled, //
+        },
         resize::{
             wanted_buckets,
             Resize, //
@@ -170,14 +173,15 @@ impl<'a, A: Held> Keeper<'a, A> {
         }
     }
 
-    /// A round of expiry. `told` is called as [`ConnectionTable::expire`] says, with bottom
-    /// halves disabled. Sleeps.
+    /// A round of expiry. `told` and `settled` are called as [`ConnectionTable::expire`] says, with
+    /// bottom halves disabled. Sleeps.
     ///
     /// [`ConnectionTable::expire`]: crate::core::connection_table::ConnectionTable::expire
     pub(super) fn expire(
         &mut self,
         current: &Current,
         told: &mut dyn FnMut(&Connection<A>, &BottomHalf) -> Fate,
+        settled: &mut dyn FnMut(&Settled<A>, &BottomHalf),
     ) {
         let timeouts = self.connections.timeouts();
         let end = self.family.end();
@@ -190,6 +194,7 @@ impl<'a, A: Held> Keeper<'a, A> {
                 coarse_milliseconds(),
                 &timeouts,
                 |idle| told(idle, &bh),
+                |done| settled(done, &bh),
             );
             drop(bh);
             current.yield_if_needed();

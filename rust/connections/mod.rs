@@ -13,6 +13,7 @@ mod table;
 
 pub(crate) use self::{
     collector::Collector,
+    family::Held,
     table::Table, //
 };
 
@@ -21,7 +22,6 @@ use kernel::prelude::*;
 use self::{
     family::{
         Family,
-        Held,
         CHUNK,
         MOST, //
     },

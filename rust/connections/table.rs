@@ -23,7 +23,9 @@ use crate::{
             Found,
             Handle,
             Hit,
-            Insertion, //
+            Insertion,
+            Steady,
+            SteadyConnections, //
         },
         tuple::{
             Direction,
@@ -121,5 +123,21 @@ impl<A: Held> Connections<A> for Table<'_, A> {
     #[inline(always)]
     fn half_open(&self) -> u32 {
         self.table.half_open()
+    }
+}
+
+impl<A: Held> SteadyConnections<A> for Table<'_, A> {
+    #[inline(always)]
+    fn steady(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+        state: ConnectionState,
+        now: u32,
+    ) -> Option<Steady<A>> {
+        self.table
+            .steady(direction, protocol, client, other, state, now)
     }
 }

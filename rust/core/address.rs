@@ -24,9 +24,11 @@ pub trait Address:
     /// Its family.
     const FAMILY: Family;
 
-    /// The address in 64 bits for hashing: all of an IPv4 address, and of an IPv6 address a
-    /// value that depends on every bit.
-    fn mixed(self) -> u64;
+    /// The address as two words, the upper one first: an IPv4 address is all in the lower one.
+    ///
+    /// To be hashed, and no hash by itself: whoever folds them together without a secret lets
+    /// anybody choose addresses that meet.
+    fn words(self) -> [u64; 2];
 
     /// Whether a packet may be sent to it that answers one from it: no group, not everybody,
     /// nobody or the loopback (RFC 1122, 3.2.1.3; RFC 4291, 2.5 and 2.7).
@@ -79,8 +81,8 @@ impl Address for Ipv4Address {
     const FAMILY: Family = Family::V4;
 
     #[inline(always)]
-    fn mixed(self) -> u64 {
-        u64::from(self.0)
+    fn words(self) -> [u64; 2] {
+        [0, u64::from(self.0)]
     }
 
     #[inline(always)]
@@ -151,12 +153,8 @@ impl Address for Ipv6Address {
     const FAMILY: Family = Family::V6;
 
     #[inline(always)]
-    fn mixed(self) -> u64 {
-        // The halves are multiplied apart: whoever knows no secret still cannot make them cancel
-        // each other out other than by chance, as the result is hashed with one.
-        let high = (self.0 >> 64) as u64;
-        let low = self.0 as u64;
-        high.rotate_left(32).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ low
+    fn words(self) -> [u64; 2] {
+        [(self.0 >> 64) as u64, self.0 as u64]
     }
 
     #[inline(always)]
@@ -216,13 +214,13 @@ impl IpAddress {
         }
     }
 
-    /// [`Address::mixed`] of either; the families do not meet, as an IPv6 address below 2^32 is
+    /// [`Address::words`] of either; the families do not meet, as an IPv6 address below 2^32 is
     /// that of no host.
     #[inline(always)]
-    pub fn mixed(self) -> u64 {
+    pub fn words(self) -> [u64; 2] {
         match self {
-            Self::V4(address) => address.mixed(),
-            Self::V6(address) => address.mixed(),
+            Self::V4(address) => address.words(),
+            Self::V6(address) => address.words(),
         }
     }
 

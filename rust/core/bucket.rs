@@ -36,6 +36,26 @@ pub const fn tag(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
 
+/// What is looked for in slots.
+///
+/// Closures will do; what has to be compiled into the loop is a type, as closures are not always.
+pub trait Look {
+    /// What is made of a slot.
+    type Found;
+
+    /// What there is to be found in the slot of this index.
+    fn look(&self, index: u32) -> Option<Self::Found>;
+}
+
+impl<T, F: Fn(u32) -> Option<T>> Look for F {
+    type Found = T;
+
+    #[inline(always)]
+    fn look(&self, index: u32) -> Option<T> {
+        self(index)
+    }
+}
+
 impl Bucket {
     /// An empty bucket.
     pub fn new() -> Self {
@@ -46,13 +66,13 @@ impl Bucket {
     ///
     /// A loop, and no chain of iterators: those are not always inlined.
     #[inline(always)]
-    pub fn find<T>(&self, tag: u32, read: &impl Fn(u32) -> Option<T>) -> Option<T> {
+    pub fn find<L: Look>(&self, tag: u32, read: &L) -> Option<L::Found> {
         for entry in &self.entries {
             let word = entry.load(Ordering::Acquire);
             if word >> 32 == u64::from(tag) {
                 // An empty entry is 0, and has the tag 0 then.
                 if let Some(index) = ((word & 0xffff_ffff) as u32).checked_sub(1) {
-                    let found = read(index);
+                    let found = read.look(index);
                     if found.is_some() {
                         return found;
                     }

@@ -10,11 +10,13 @@
 use ::core::cell::Cell;
 use ::core::marker::PhantomData;
 use ::core::ops::Range;
+use ::core::slice;
 
 use super::bucket::{
     self,
     Bucket,
-    Locked, //
+    Locked,
+    Look, //
 };
 use super::connection::Connection;
 use super::connection_state::ConnectionState;
@@ -23,7 +25,9 @@ use super::connections::{
     Found,
     Handle,
     Hit,
-    Insertion, //
+    Insertion,
+    Steady,
+    SteadyConnections, //
 };
 use super::free_list::GROUP;
 use super::memory::{
@@ -38,6 +42,7 @@ use super::slot::{
 };
 use super::timeouts::Timeouts;
 use super::tuple::{
+    Address,
     Direction,
     Endpoint,
     Protocol, //
@@ -50,6 +55,61 @@ pub enum Fate {
     Remove,
     /// It stays and is in this state from now on, as if a packet had just come.
     Turn(ConnectionState),
+}
+
+/// What became of a connection that had been idle for its timeout.
+///
+/// Another CPU may have seen a packet of it between the moment when its [`Fate`] was chosen and
+/// that when it was done: accounts have to be kept by the states told here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled<A: Address> {
+    /// It was taken out, in the state that it is told with.
+    Removed(Connection<A>),
+    /// It has gone from one state to another.
+    Turned {
+        /// The connection, in its new state.
+        connection: Connection<A>,
+        /// The state that it was in.
+        from: ConnectionState,
+    },
+}
+
+/// The slots of [`ConnectionTable::slots`]. A type of its own, as the names of functions tell those
+/// of closures in full, and there is a limit to the length of a name.
+struct Slots<'a, A: Stored, M> {
+    memory: &'a M,
+    /// Chunks that are still to come.
+    chunks: Range<u32>,
+    /// The indexes that are asked for.
+    wanted: Range<u32>,
+    /// What is still to come of the present chunk, and the index of the first.
+    present: slice::Iter<'a, Slot<A>>,
+    index: u32,
+}
+
+impl<'a, A: Stored, M: Memory<A>> Iterator for Slots<'a, A, M> {
+    type Item = (u32, &'a Slot<A>);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(slot) = self.present.next() {
+                let index = self.index;
+                self.index = index.wrapping_add(1);
+                return Some((index, slot));
+            }
+            let chunk = self.chunks.next()?;
+            let first = chunk.wrapping_mul(M::CHUNK);
+            // Only of the first and the last chunk it may be a part.
+            let begin = self.wanted.start.saturating_sub(first).min(M::CHUNK);
+            let end = self.wanted.end.saturating_sub(first).min(M::CHUNK);
+            let end = end.max(begin);
+            let slots = self.memory.chunk(chunk).unwrap_or_default();
+            let wanted = slots.get(begin as usize..end as usize);
+            self.present = wanted.unwrap_or_default().iter();
+            self.index = first.wrapping_add(begin);
+        }
+    }
 }
 
 /// The table that lies in a memory.
@@ -89,7 +149,7 @@ impl<'a, B: Buckets> Home<'a, B> {
 
     /// What `read` makes of the first slot for which it makes something, of all with this hash.
     #[inline(always)]
-    fn find<T>(&self, read: impl Fn(u32) -> Option<T>) -> Option<T> {
+    fn find<L: Look>(&self, read: L) -> Option<L::Found> {
         let home = self.bucket(0)?;
         let found = home.find(bucket::tag(self.hash), &read);
         let spill = home.spill();
@@ -102,11 +162,7 @@ impl<'a, B: Buckets> Home<'a, B> {
     /// The same in the buckets after home.
     #[cold]
     #[inline(never)]
-    fn find_spilled<T>(
-        &self,
-        mut spill: bucket::Spill,
-        read: impl Fn(u32) -> Option<T>,
-    ) -> Option<T> {
+    fn find_spilled<L: Look>(&self, mut spill: bucket::Spill, read: L) -> Option<L::Found> {
         spill.find_map(|distance| self.bucket(distance)?.find(bucket::tag(self.hash), &read))
     }
 
@@ -336,13 +392,13 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
     }
 
     /// Under the locks of a connection's homes: lets `decide` say what is to become of it, and
-    /// does that. `None` if it is gone already, or nothing is to become of it.
+    /// does that. `None` if it is gone already, or nothing has become of it.
     fn settle(
         &self,
         handle: Handle,
         now: u32,
         decide: impl FnOnce(&Connection<A>) -> Option<Fate>,
-    ) -> Option<Connection<A>> {
+    ) -> Option<Settled<A>> {
         let books = self.memory.books();
         let slot = self.memory.slot(handle.index)?;
         let (sequence, hash) = slot.hash(books.seed())?;
@@ -350,16 +406,17 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
             return None;
         }
         let homes = Homes::lock(self.memory.layout(), hash)?;
-        // Only under these locks can the use end, so what is read now stays true.
+        // Only under these locks can the use end, so what is read now stays true, but for the
+        // state.
         let (held, mut connection) = slot.read(handle.index)?;
         if held != handle {
             return None;
         }
         if let Fate::Turn(state) = decide(&connection)? {
-            if let Some((from, to)) = slot.touch(sequence, connection.state, now, |_| state) {
-                books.step(from, to);
-            }
-            return Some(connection);
+            let (from, to) = slot.touch(sequence, connection.state, now, |_| state)?;
+            books.step(from, to);
+            connection.state = to;
+            return Some(Settled::Turned { connection, from });
         }
         homes.take(handle.index);
         connection.state = slot.retire();
@@ -367,7 +424,7 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
         books.step(connection.state, ConnectionState::None);
         self.push(handle.index, slot);
         self.memory.budget().give();
-        Some(connection)
+        Some(Settled::Removed(connection))
     }
 
     /// Looks through a range of slots, which bounds the work done at once, for connections that
@@ -375,13 +432,15 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
     /// many it did something.
     ///
     /// `told` is called exactly once for each of them, under its bucket's lock: it must not ask
-    /// this table for anything, nor send packets.
+    /// this table for anything, nor send packets. `settled` is called afterwards, with no lock
+    /// held.
     pub fn expire(
         &self,
         range: Range<u32>,
         now: u32,
         timeouts: &Timeouts,
         mut told: impl FnMut(&Connection<A>) -> Fate,
+        mut settled: impl FnMut(&Settled<A>),
     ) -> u32 {
         let mut expired = 0_u32;
         for (index, slot) in self.slots(range) {
@@ -393,10 +452,11 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
                     .is_expired(now, timeouts)
                     .then(|| told(connection))
             };
-            let settled = slot
+            let done = slot
                 .read(index)
                 .and_then(|(handle, _)| self.settle(handle, now, decide));
-            if settled.is_some() {
+            if let Some(done) = done {
+                settled(&done);
                 expired = expired.wrapping_add(1);
             }
         }
@@ -412,21 +472,19 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
 
     /// The slots in a range that are there, with their indexes.
     #[inline(always)]
-    fn slots(&self, range: Range<u32>) -> impl Iterator<Item = (u32, &Slot<A>)> + '_ {
+    fn slots(&self, range: Range<u32>) -> Slots<'_, A, M> {
         let groups = u32::try_from(self.memory.groups().len()).unwrap_or(u32::MAX);
         let chunks = range
             .end
             .div_ceil(M::CHUNK)
             .min(groups.saturating_mul(GROUP));
-        (range.start / M::CHUNK..chunks)
-            .filter_map(|chunk| Some((chunk.wrapping_mul(M::CHUNK), self.memory.chunk(chunk)?)))
-            .flat_map(move |(first, slots)| {
-                // Only of the first and the last chunk it may be a part.
-                let begin = range.start.saturating_sub(first).min(M::CHUNK);
-                let end = range.end.saturating_sub(first).min(M::CHUNK).max(begin);
-                let wanted = slots.get(begin as usize..end as usize).unwrap_or(&[]);
-                (first.wrapping_add(begin)..).zip(wanted)
-            })
+        Slots {
+            memory: &self.memory,
+            chunks: range.start / M::CHUNK..chunks,
+            wanted: range,
+            present: [].iter(),
+            index: 0,
+        }
     }
 
     /// Puts references to the connections at home in buckets `homes` of the current array into
@@ -542,11 +600,55 @@ impl<A: Stored, M: Memory<A>> Connections<A> for ConnectionTable<A, M> {
     }
 
     fn remove(&self, handle: Handle) -> Option<Connection<A>> {
-        self.settle(handle, 0, |_| Some(Fate::Remove))
+        match self.settle(handle, 0, |_| Some(Fate::Remove))? {
+            Settled::Removed(connection) | Settled::Turned { connection, .. } => Some(connection),
+        }
     }
 
     #[inline(always)]
     fn half_open(&self) -> u32 {
         self.memory.books().half_open()
+    }
+}
+
+/// Looks for a connection that only goes on.
+struct LookSteady<'a, A: Stored, M> {
+    memory: &'a M,
+    key: Key<A>,
+    state: ConnectionState,
+    now: u32,
+}
+
+impl<A: Stored, M: Memory<A>> Look for LookSteady<'_, A, M> {
+    type Found = Steady<A>;
+
+    #[inline(always)]
+    fn look(&self, index: u32) -> Option<Steady<A>> {
+        self.memory
+            .slot(index)?
+            .steady_if(self.key, self.state, self.now)
+    }
+}
+
+impl<A: Stored, M: Memory<A>> SteadyConnections<A> for ConnectionTable<A, M> {
+    #[inline(always)]
+    fn steady(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+        state: ConnectionState,
+        now: u32,
+    ) -> Option<Steady<A>> {
+        let key = Key::new(direction, protocol, client, other);
+        let hash = key.hash(self.memory.books().seed());
+        let look = LookSteady {
+            memory: &self.memory,
+            key,
+            state,
+            now,
+        };
+        Home::new(self.memory.current(), hash).find(look)
     }
 }

@@ -56,6 +56,15 @@ pub struct Hit<A: Address = Ipv4Address> {
     pub destination_id: u32,
 }
 
+/// As much of a connection that only goes on as one of its packets needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Steady<A: Address = Ipv4Address> {
+    /// What takes the place of the end that was looked up with the client, as in [`Hit`].
+    pub instead: Endpoint<A>,
+    /// The caller's number for the destination.
+    pub destination_id: u32,
+}
+
 /// What became of a connection that was to be inserted.
 #[derive(Clone, Copy, Debug)]
 pub enum Insertion<A: Address = Ipv4Address> {
@@ -88,7 +97,7 @@ pub trait Connections<A: Address> {
         other: Endpoint<A>,
     ) -> Option<Hit<A>>;
 
-    /// The same, with all that is known of the connection.
+    /// What [`Self::hit`] finds, with all that is known of the connection.
     fn lookup(
         &self,
         direction: Direction,
@@ -128,4 +137,19 @@ pub trait Connections<A: Address> {
     /// How many connections of this table are half open
     /// ([`ConnectionState::is_half_open`]).
     fn half_open(&self) -> u32;
+}
+
+/// A table of connections that can be asked for those that only go on, which is soon done.
+pub trait SteadyConnections<A: Address>: Connections<A> {
+    /// What [`Connections::hit`] finds, if that is of [`Method::Nat`] and in this state; that a
+    /// packet came `now` is noted then, as [`Connections::touch`] does it.
+    fn steady(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+        state: ConnectionState,
+        now: u32,
+    ) -> Option<Steady<A>>;
 }

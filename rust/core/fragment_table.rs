@@ -70,15 +70,10 @@ impl Key {
 
     /// A hash that nobody can aim at. The table uses its lower half; the upper may choose a table.
     pub fn hash(&self, seed: Seed) -> u64 {
-        let Seed([first, second]) = seed;
-        let mix = |value: u64, by: u64| {
-            let product = u128::from(value).wrapping_mul(u128::from(by | 1));
-            (product as u64) ^ (product >> 64) as u64
-        };
         let number = (u64::from(self.identification) << 8) | u64::from(self.protocol);
-        let mixed = mix(self.source.mixed() ^ first, second);
-        let mixed = mix(mixed ^ self.destination.mixed(), first);
-        mix(mixed ^ number, second)
+        let hash = seed.hash_more(0, seed.hash_address(self.source));
+        let hash = seed.hash_more(hash, seed.hash_address(self.destination));
+        seed.hash_more(hash, number)
     }
 }
 

@@ -78,6 +78,18 @@ impl Header {
         }
     }
 
+    /// Whether it is that of a whole packet and not of a fragment.
+    #[inline(always)]
+    pub fn is_whole(&self) -> bool {
+        self.fragment.get() & (MORE_FRAGMENTS | FRAGMENT_OFFSET) == 0
+    }
+
+    /// Whether the checksum of a header without options is right.
+    #[inline(always)]
+    pub fn is_sound(&self) -> bool {
+        checksum::fold(self.native_sum()) == 0xffff
+    }
+
     /// The one's complement sum of the header in the machine's own byte order.
     ///
     /// Whether it is all ones does not depend on the order (RFC 1071, 2.B).

@@ -4,7 +4,10 @@
 //!
 //! Checksums are kept right from what changed alone: no data is read.
 
-use zerocopy::FromBytes;
+use zerocopy::{
+    network_endian::U16,
+    FromBytes, //
+};
 
 use super::checksum::{
     update_transport,
@@ -91,18 +94,21 @@ pub fn exchange_port(
 ) -> Option<Difference> {
     let ports = header.first_chunk_mut::<4>()?;
     let before = *ports;
-    let [a, b, c, d] = before;
-    let [high, low] = to.to_be_bytes();
-    let (from, after) = match end {
-        End::Source => (u16::from_be_bytes([a, b]), [high, low, c, d]),
-        End::Destination => (u16::from_be_bytes([c, d]), [a, b, high, low]),
+    let [source, destination] = zerocopy::transmute_mut!(ports);
+    let port: &mut U16 = match end {
+        End::Source => source,
+        End::Destination => destination,
     };
-    *ports = after;
+    let from = port.get();
+    port.set(to);
     let change = Difference::NONE.word(from, to);
     let at = match protocol {
         Protocol::Tcp => TCP_CHECKSUM,
         Protocol::Udp => UDP_CHECKSUM,
-        Protocol::Sctp => return Some(exchange_crc(header, length, state, before, after, change)),
+        Protocol::Sctp => {
+            let after = *header.first_chunk::<4>()?;
+            return Some(exchange_crc(header, length, state, before, after, change));
+        }
     };
     let Some(field) = header.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<2>) else {
         return Some(change);

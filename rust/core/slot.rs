@@ -26,7 +26,8 @@ use super::connection::{
 use super::connection_state::ConnectionState;
 use super::connections::{
     Handle,
-    Hit, //
+    Hit,
+    Steady, //
 };
 use super::method::Method;
 use super::timeouts::Timeouts;
@@ -251,6 +252,43 @@ impl<A: Stored> Slot<A> {
         self.still(sequence).then_some(hit)
     }
 
+    /// As much of it as a packet needs that changes nothing, if it has [`Method::Nat`] and is in
+    /// this state; that the packet came is noted.
+    #[inline(always)]
+    pub fn steady_if(&self, key: Key<A>, state: ConnectionState, now: u32) -> Option<Steady<A>> {
+        let sequence = self.live_sequence()?;
+        if !self.matches(key) || self.state.load(Ordering::Relaxed) != state_word(sequence, state) {
+            return None;
+        }
+        let instead = if key.to_destination {
+            A::unpack(self.ends.service()).0
+        } else {
+            let (destination, mark) = A::unpack(self.ends.destination());
+            if mark != method_mark(Method::Nat) {
+                return None;
+            }
+            destination
+        };
+        let destination_id = self.destination_id.load(Ordering::Relaxed);
+        if !self.still(sequence) {
+            return None;
+        }
+        self.see(now);
+        Some(Steady {
+            instead,
+            destination_id,
+        })
+    }
+
+    /// Notes when a packet came. Writes only if the clock has moved.
+    #[inline(always)]
+    fn see(&self, now: u32) {
+        // After the use has ended this makes the next one look a little younger at worst.
+        if self.last_seen.load(Ordering::Relaxed) != now {
+            self.last_seen.store(now, Ordering::Relaxed);
+        }
+    }
+
     /// The connection that the slot holds, whichever it is.
     pub fn read(&self, index: u32) -> Option<(Handle, Connection<A>)> {
         let sequence = self.live_sequence()?;
@@ -353,10 +391,7 @@ impl<A: Stored> Slot<A> {
         now: u32,
         next: impl Fn(ConnectionState) -> ConnectionState,
     ) -> Option<(ConnectionState, ConnectionState)> {
-        // After the use has ended this makes the next one look a little younger at worst.
-        if self.last_seen.load(Ordering::Relaxed) != now {
-            self.last_seen.store(now, Ordering::Relaxed);
-        }
+        self.see(now);
         let mut seen = seen;
         loop {
             let wanted = next(seen);

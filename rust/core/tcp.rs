@@ -80,6 +80,19 @@ impl BitOr for Flags {
     }
 }
 
+/// Whether the header at the beginning of `bytes`, of a segment of `len` bytes, is as sound as
+/// [`Tcp::parse`] wants it and neither opens nor ends a connection.
+#[inline(always)]
+pub fn goes_on(bytes: &[u8], len: usize) -> bool {
+    const OTHER: u8 = Flags::SYN.0 | Flags::RST.0 | Flags::FIN.0;
+    Header::ref_from_prefix(bytes).is_ok_and(|(header, _)| {
+        let header_length = usize::from(header.data_offset >> 4) << 2;
+        header.flags & (OTHER | Flags::ACK.0) == Flags::ACK.0
+            && header_length >= HEADER_LENGTH
+            && header_length <= len
+    })
+}
+
 /// A sound segment's header.
 #[derive(Clone, Copy, Debug)]
 pub struct Tcp {

@@ -133,6 +133,31 @@ impl Seed {
         let mixed = mix(mixed ^ middle ^ second, MULTIPLIERS[1]);
         mix(mixed ^ low ^ first.rotate_left(32), MULTIPLIERS[0])
     }
+
+    /// Hashes an address of either family.
+    ///
+    /// Each half is multiplied by an odd secret of its own, after another one was added without
+    /// carry, and only what is folded of that meets: whoever chooses all 128 bits knows neither
+    /// what a change of one half does nor how to undo it by the other.
+    #[inline(always)]
+    pub fn hash_address(self, address: IpAddress) -> u64 {
+        let [first, second] = self.0;
+        match address {
+            IpAddress::V4(address) => mix(u64::from(address.bits()) ^ first, second | 1),
+            IpAddress::V6(address) => {
+                let [high, low] = address.words();
+                mix(high ^ first, second | 1)
+                    .wrapping_add(mix(low ^ second.rotate_left(32), first | 1))
+            }
+        }
+    }
+
+    /// Hashes a word together with what was hashed before: for keys of several parts.
+    #[inline(always)]
+    pub const fn hash_more(self, before: u64, word: u64) -> u64 {
+        let [first, second] = self.0;
+        mix(before ^ word ^ first.rotate_left(32), second | 1)
+    }
 }
 
 /// Odd numbers with about as many ones as zeros: the fractions of the square roots of 2 and 3.
@@ -149,9 +174,16 @@ const fn mix(value: u64, by: u64) -> u64 {
 #[inline(always)]
 fn plain<A: Address>(endpoint: Endpoint<A>, more: u16) -> u64 {
     let rest = (u64::from(endpoint.port) << 16) | u64::from(more);
+    let [high, low] = endpoint.address.words();
     match A::FAMILY {
-        Family::V4 => (endpoint.address.mixed() << 32) | rest,
-        Family::V6 => mix(endpoint.address.mixed() ^ MULTIPLIERS[0], MULTIPLIERS[1]) ^ rest,
+        Family::V4 => (low << 32) | rest,
+        // The halves are folded apart, so that no change of one is undone by a change of the
+        // other that could be told without searching for it.
+        Family::V6 => {
+            let high = mix(high ^ MULTIPLIERS[1], MULTIPLIERS[0]);
+            let low = mix(low ^ MULTIPLIERS[0], MULTIPLIERS[1]);
+            high.rotate_left(32).wrapping_add(low) ^ rest
+        }
     }
 }
 

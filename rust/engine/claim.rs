@@ -329,7 +329,7 @@ impl Switch {
         };
         // There is room: it was reserved above.
         claims.push(claim, GFP_KERNEL).map_err(Error::from)?;
-        if let Err(error) = self.note_claims(&claims) {
+        if let Err(error) = self.note_claims(&claims, &rtnl) {
             if let Some(claim) = claims.pop() {
                 claim.end(&rtnl);
             }
@@ -367,10 +367,10 @@ impl Switch {
         let Some(claim) = place.and_then(|place| claims.remove(place).ok()) else {
             return false;
         };
-        if self.note_claims(&claims).is_err() {
+        if self.note_claims(&claims, rtnl).is_err() {
             // An engine that stays on the list would be given packets that nobody takes: without
             // a list, what sockets send is sent where it is, until the next change.
-            self.set_engines(self.no_engines.clone());
+            self.set_engines(self.no_engines.clone(), rtnl);
         }
         claim.end(rtnl);
         set::stop_unused();
@@ -385,20 +385,25 @@ impl Switch {
             let Some(claim) = claim else { break };
             claim.end(&rtnl);
         }
-        self.set_engines(self.no_engines.clone());
+        self.set_engines(self.no_engines.clone(), &rtnl);
         drop(rtnl);
         set::stop_unused();
     }
 
     /// Tells the pseudo device which engines and control CPUs there are now.
-    fn note_claims(&self, claims: &KVec<Claim>) -> Result {
+    fn note_claims(&self, claims: &KVec<Claim>, rtnl: &Rtnl) -> Result {
         let mut list: KVec<(u32, set::Waker)> = KVec::new();
         for lane in claims.iter().flat_map(|claim| claim.port().lanes.iter()) {
             let (Some(cpu), Some(waker)) = (lane.queue.cpu, &lane.waker) else {
                 continue;
             };
             if list.iter().all(|(known, _)| *known != cpu) {
+                let at = list.partition_point(|(known, _)| *known < cpu);
                 list.push((cpu, waker.clone()), GFP_KERNEL)?;
+                // From the end to its place.
+                if let Some(moved) = list.get_mut(at..) {
+                    moved.rotate_right(1);
+                }
             }
         }
         let mut control = KVec::new();
@@ -411,13 +416,30 @@ impl Switch {
         if let Some(collector) = self.collector.lock().as_ref() {
             collector.confine(&control)?;
         }
-        self.set_engines(Arc::new(Engines { list }, GFP_KERNEL)?);
+        let engines = Arc::new(Engines { list }, GFP_KERNEL)?;
+        // More queues before there are engines for them, fewer after nobody chooses them any more.
+        if engines.list.len() > self.engines.get().list.len() {
+            self.set_queues(&engines, rtnl)?;
+        }
+        self.set_engines(engines, rtnl);
         Ok(())
     }
 
+    /// Gives `yard0` a queue for each engine; one if there is none. Sleeps.
+    fn set_queues(&self, engines: &Engines, rtnl: &Rtnl) -> Result {
+        match &*self.yard.get() {
+            Some(yard) => yard.set_queues(u32::try_from(engines.list.len().max(1))?, rtnl),
+            None => Ok(()),
+        }
+    }
+
     /// Has what sockets send spread over `engines`. Sleeps.
-    fn set_engines(&self, engines: Arc<Engines>) {
-        let old = self.engines.swap(engines);
+    fn set_engines(&self, engines: Arc<Engines>, rtnl: &Rtnl) {
+        let old = self.engines.swap(engines.clone());
+        if engines.list.len() < old.list.len() {
+            // Fewer: this cannot fail.
+            let _ = self.set_queues(&engines, rtnl);
+        }
         // Nobody gives packets to the engines that have left any more; what they had not taken
         // yet is sent from here.
         let bh = crate::net::bh::BottomHalf::disable();

@@ -30,6 +30,28 @@ pub(crate) struct Lane {
     pub(crate) waker: Option<Waker>,
 }
 
+impl Lane {
+    /// Whether a packet of this queue was polled by an engine; else the engine that waits for
+    /// traffic hears of it.
+    #[inline(always)]
+    fn was_polled(&self) -> bool {
+        if self.queue.state() == QueueState::Polled {
+            return true;
+        }
+        if self.queue.note_traffic() {
+            self.wake();
+        }
+        false
+    }
+
+    #[cold]
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake();
+        }
+    }
+}
+
 /// What stands between a claimed device and the protocols.
 pub(crate) struct Port {
     pub(crate) switch: Arc<Switch>,
@@ -46,20 +68,29 @@ impl Port {
 
     /// Whether the packet was polled by an engine. If it came by interrupt, the engines that
     /// wait for traffic hear of it.
+    #[inline(always)]
     fn was_polled(&self, packet: &SkBuff) -> bool {
         let told = packet.receive_queue();
+        // Usually all queues are claimed, each at its own place, or there is only one.
+        let lane = match (told, &*self.lanes) {
+            (None, [only]) => only,
+            (Some(queue), lanes) => match lanes.get(queue as usize) {
+                Some(lane) if lane.queue.index == queue => lane,
+                _ => return self.look(told),
+            },
+            _ => return self.look(told),
+        };
+        lane.was_polled()
+    }
+
+    /// The same, by a look at all lanes.
+    #[inline(never)]
+    fn look(&self, told: Option<u32>) -> bool {
         let mut polled = false;
         for lane in &self.lanes {
             // A driver that does not say which queue it was may mean any of them.
-            if told.is_some_and(|queue| queue != lane.queue.index) {
-                continue;
-            }
-            if lane.queue.state() == QueueState::Polled {
-                polled = true;
-            } else if lane.queue.note_traffic() {
-                if let Some(waker) = &lane.waker {
-                    waker.wake();
-                }
+            if told.is_none_or(|queue| queue == lane.queue.index) {
+                polled |= lane.was_polled();
             }
         }
         polled
@@ -67,6 +98,7 @@ impl Port {
 }
 
 impl RxHandler for Port {
+    #[inline(always)]
     fn handle(&self, packet: SkBuff, bh: &BottomHalf) -> Outcome {
         let polled = self.was_polled(&packet);
         match packet.family() {

@@ -158,6 +158,9 @@ pub trait Services {
         let _ = (destination, from, to);
     }
 
+    /// An end of an expired connection is told so by a reset.
+    fn told_expired(&self) {}
+
     /// A packet for the service of this number was dropped.
     fn dropped(&self, service: u32, reason: DropReason) {
         let _ = (service, reason);

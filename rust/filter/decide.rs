@@ -27,6 +27,7 @@ use super::context::{
     Services,
     Tables, //
 };
+use super::open::LAST_RESORT;
 use super::report::Report;
 use super::segment::{
     Kind,
@@ -184,7 +185,11 @@ where
             }
         }
         if found.state == ConnectionState::Expired {
-            return self.refuse(packet, segment);
+            let verdict = self.refuse(packet, segment);
+            if matches!(verdict, Verdict::Answer(_)) {
+                self.services.told_expired();
+            }
+            return verdict;
         }
         if segment.ttl <= 1 && found.method != Method::Local {
             return Verdict::Report(Report::HopLimit);
@@ -218,11 +223,15 @@ where
         };
         if found.method != Method::Nat {
             // Where it goes is known to the configuration alone.
-            let Some(destination) = destination else {
-                return Verdict::Drop(DropReason::NoDestination);
-            };
-            forward.next = destination.endpoint().address;
-            forward.encapsulation = destination.encapsulation();
+            match destination {
+                Some(destination) => {
+                    forward.next = destination.endpoint().address;
+                    forward.encapsulation = destination.encapsulation();
+                }
+                // The last resort is none of the configuration's.
+                None if found.destination_id == LAST_RESORT => {}
+                None => return Verdict::Drop(DropReason::NoDestination),
+            }
         }
         Verdict::Forward(forward)
     }

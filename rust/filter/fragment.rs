@@ -26,7 +26,10 @@ use super::context::{
     Tables, //
 };
 use super::decide::VerdictOf;
-use super::open::translated;
+use super::open::{
+    translated,
+    LAST_RESORT, //
+};
 use super::segment::{
     Reading,
     Segment, //
@@ -183,9 +186,6 @@ where
     {
         let mut segment = *segment;
         (segment.source.port, segment.destination.port) = course.ports;
-        if segment.ttl <= 1 {
-            return Verdict::Drop(DropReason::Ttl);
-        }
         let destination = self.services.destination(course.destination_id);
         let known = self.find(course.direction, &segment);
         let (method, instead) = match (known, destination, course.direction) {
@@ -203,13 +203,20 @@ where
                 };
                 (Method::Nat, Endpoint::new(address, 0))
             }
+            (None, None, Direction::Forward) if course.destination_id == LAST_RESORT => {
+                (Method::Local, Endpoint::default())
+            }
             (None, None, Direction::Forward) => return Verdict::Drop(DropReason::Fragment),
         };
+        if segment.ttl <= 1 && method != Method::Local {
+            return Verdict::Drop(DropReason::Ttl);
+        }
         let next = match (method, course.direction) {
             (Method::Nat, Direction::Forward) => instead.address.into(),
             (Method::Nat, Direction::Reply) => segment.destination.address.into(),
             _ => match destination {
                 Some(destination) => destination.endpoint().address,
+                None if method == Method::Local => segment.destination.address.into(),
                 None => return Verdict::Drop(DropReason::NoDestination),
             },
         };

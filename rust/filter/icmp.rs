@@ -33,6 +33,7 @@ use super::context::{
     Tables, //
 };
 use super::decide::VerdictOf;
+use super::open::LAST_RESORT;
 use super::segment::Segment;
 use super::verdict::{
     Forward,
@@ -155,9 +156,10 @@ where
         if !sound {
             return Verdict::Drop(DropReason::TransportHeader);
         }
-        let Some(destination) = self.services.destination(found.destination_id) else {
+        let destination = self.services.destination(found.destination_id);
+        if destination.is_none() && found.destination_id != LAST_RESORT {
             return Verdict::Drop(DropReason::NoDestination);
-        };
+        }
         if segment.ttl <= 1 && found.method != Method::Local {
             return Verdict::Drop(DropReason::Ttl);
         }
@@ -167,9 +169,11 @@ where
             method: found.method,
             instead: segment.destination,
             is_later_fragment: false,
-            destination: Some(destination),
-            next: destination.endpoint().address,
-            encapsulation: destination.encapsulation(),
+            destination,
+            next: destination.map_or(segment.destination.address.into(), |destination| {
+                destination.endpoint().address
+            }),
+            encapsulation: destination.map_or_else(Default::default, |d| d.encapsulation()),
             service_id: found.service_id,
             destination_id: found.destination_id,
             is_new: false,

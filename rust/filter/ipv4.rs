@@ -29,6 +29,10 @@ use crate::core::tuple::{
     Protocol, //
 };
 
+use super::express::{
+    self,
+    Glance, //
+};
 use super::reset;
 use super::segment::{
     Kind,
@@ -99,6 +103,35 @@ fn parse(bytes: &[u8], len: usize, header_length: usize) -> Reading<Ipv4Address>
 }
 
 impl Version for Ipv4Address {
+    const USUAL_HEAD: usize = ipv4::HEADER_LENGTH + tcp::HEADER_LENGTH;
+
+    #[inline(always)]
+    fn glance<const TCP: bool>(head: &[u8], len: usize) -> Option<Glance<Self, TCP>> {
+        let (ip, transport) = ipv4::Header::ref_from_prefix(head).ok()?;
+        if ip.version_ihl != ipv4::USUAL
+            || usize::from(ip.total_length.get()) != len
+            || !ip.is_whole()
+            || ip.ttl <= 1
+            || ip.protocol != express::number::<TCP>()
+            || !ip.is_sound()
+        {
+            return None;
+        }
+        let payload = len.wrapping_sub(ipv4::HEADER_LENGTH);
+        let (from, to) = express::ports::<TCP>(transport, payload)?;
+        Some(Glance {
+            source: Endpoint::new(Self::from_bits(ip.source.get()), from),
+            destination: Endpoint::new(Self::from_bits(ip.destination.get()), to),
+        })
+    }
+
+    #[inline(always)]
+    fn seems_tcp(head: &[u8]) -> bool {
+        let at = ::core::mem::offset_of!(ipv4::Header, protocol);
+        head.get(at)
+            .is_some_and(|number| *number == express::number::<true>())
+    }
+
     #[inline(always)]
     fn read_usual<P: Packet>(packet: &mut P) -> Option<Reading<Self>> {
         let len = packet.len();

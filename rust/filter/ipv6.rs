@@ -4,6 +4,7 @@
 
 use zerocopy::{
     network_endian::{U128, U16, U32},
+    FromBytes,
     IntoBytes, //
 };
 
@@ -27,6 +28,10 @@ use crate::core::tuple::{
     Protocol, //
 };
 
+use super::express::{
+    self,
+    Glance, //
+};
 use super::reset;
 use super::segment::{
     Kind,
@@ -91,6 +96,33 @@ fn reading(ip: &Ipv6, bytes: &[u8]) -> Reading<Ipv6Address> {
 }
 
 impl Version for Ipv6Address {
+    const USUAL_HEAD: usize = ipv6::HEADER_LENGTH + tcp::HEADER_LENGTH;
+
+    #[inline(always)]
+    fn glance<const TCP: bool>(head: &[u8], len: usize) -> Option<Glance<Self, TCP>> {
+        let (ip, transport) = ipv6::Header::ref_from_prefix(head).ok()?;
+        let payload = usize::from(ip.payload_length.get());
+        if ip.version_class_flow.get() >> 28 != 6
+            || payload.wrapping_add(ipv6::HEADER_LENGTH) != len
+            || ip.hop_limit <= 1
+            || ip.next_header != express::number::<TCP>()
+        {
+            return None;
+        }
+        let (from, to) = express::ports::<TCP>(transport, payload)?;
+        Some(Glance {
+            source: Endpoint::new(Self::from_bits(ip.source.get()), from),
+            destination: Endpoint::new(Self::from_bits(ip.destination.get()), to),
+        })
+    }
+
+    #[inline(always)]
+    fn seems_tcp(head: &[u8]) -> bool {
+        let at = ::core::mem::offset_of!(ipv6::Header, next_header);
+        head.get(at)
+            .is_some_and(|number| *number == express::number::<true>())
+    }
+
     #[inline(always)]
     fn read_usual<P: Packet>(packet: &mut P) -> Option<Reading<Self>> {
         let len = packet.len();

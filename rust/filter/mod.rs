@@ -14,6 +14,7 @@ mod affinity;
 pub mod context;
 pub mod decide;
 pub mod dry;
+pub mod express;
 pub mod fragment;
 mod icmp;
 mod ipv4;
@@ -37,6 +38,11 @@ pub use self::context::{
     Tables, //
 };
 pub use self::decide::decide;
+pub use self::express::{
+    express,
+    Express,
+    Glance, //
+};
 pub use self::fragment::{
     Decision,
     Fragments, //

@@ -6,6 +6,7 @@ use crate::core::connection::Connection;
 use crate::core::connection_state::ConnectionState;
 use crate::core::connections::{
     Connections,
+    Found,
     Handle,
     Hit,
     Insertion, //
@@ -44,6 +45,10 @@ use super::version::Version;
 /// How often a destination is chosen anew when the client has a connection to the chosen one
 /// through another service, so that the replies to both would look the same.
 const CHOICES: u32 = 4;
+
+/// The number of the destination that this machine's own sockets are as the last resort: that of
+/// none in the configuration.
+pub(super) const LAST_RESORT: u32 = 0;
 
 /// How far apart the hashes of successive choices are: the golden section spreads them.
 pub(super) const ANOTHER: u32 = 0x9e37_79b9;
@@ -85,7 +90,7 @@ where
             };
         }
         // What is handed to the control CPUs does not travel on: it may be at its last hop.
-        if segment.ttl <= 1 && !is_local(service.select_stateless(0)) {
+        if segment.ttl <= 1 && !stays_here(service) {
             return Verdict::Report(Report::HopLimit);
         }
         // Before there is a connection: nothing may go wrong once there is one.
@@ -161,25 +166,60 @@ where
                     forward.is_new = true;
                     return Verdict::Forward(forward);
                 }
-                Insertion::Exists(found) => {
-                    let hit = Hit {
-                        handle: found.handle,
-                        state: found.connection.state,
-                        method: found.connection.method,
-                        instead: found.connection.destination,
-                        service_id: found.connection.service_id,
-                        destination_id: found.connection.destination_id,
-                    };
-                    return self.forward_known(packet, segment, &hit);
-                }
+                Insertion::Exists(found) => return self.forward_known(packet, segment, &found),
                 Insertion::Clash(_) => {}
-                Insertion::Full => {
-                    self.services.dropped(service.id(), DropReason::TableFull);
-                    return Verdict::Drop(DropReason::TableFull);
-                }
+                Insertion::Full => return self.full(service),
             }
         }
+        if service.options().local_fallback && segment.protocol != Protocol::Udp {
+            return self.open_here(packet, segment, service);
+        }
         self.without_destination(packet, segment, service)
+    }
+
+    /// Opens a connection to this machine's own sockets, as no destination can take it. It is
+    /// remembered, so that it goes on when there is a destination again.
+    #[cold]
+    fn open_here<A: Version, P: Packet>(
+        &self,
+        packet: &mut P,
+        segment: &Segment<A>,
+        service: &'a C::Service,
+    ) -> VerdictOf<'a, A, C>
+    where
+        Self: Tables<A>,
+    {
+        let connection = Connection {
+            protocol: segment.protocol,
+            state: ConnectionState::SynReceived,
+            method: Method::Local,
+            client: segment.source,
+            service: segment.destination,
+            destination: Endpoint::default(),
+            service_id: service.id(),
+            destination_id: LAST_RESORT,
+            timeout: service.timeout(),
+            last_seen: self.now,
+            template: false,
+        };
+        match self.insert(&connection) {
+            Insertion::Made(_) => {
+                self.services.opened(&connection);
+                let mut forward = here(segment, service);
+                forward.is_new = true;
+                Verdict::Forward(forward)
+            }
+            Insertion::Exists(found) => self.forward_known(packet, segment, &found),
+            // What is not translated clashes with nothing.
+            Insertion::Clash(_) | Insertion::Full => self.full(service),
+        }
+    }
+
+    /// What becomes of a packet of a connection that there is no room for.
+    #[cold]
+    fn full<A: Version>(&self, service: &C::Service) -> VerdictOf<'a, A, C> {
+        self.services.dropped(service.id(), DropReason::TableFull);
+        Verdict::Drop(DropReason::TableFull)
     }
 
     /// Sends on the packet of a connection that another CPU was faster to make.
@@ -188,14 +228,22 @@ where
         &self,
         packet: &mut P,
         segment: &Segment<A>,
-        hit: &Hit<A>,
+        found: &Found<A>,
     ) -> VerdictOf<'a, A, C>
     where
         Self: Tables<A>,
     {
+        let hit = Hit {
+            handle: found.handle,
+            state: found.connection.state,
+            method: found.connection.method,
+            instead: found.connection.destination,
+            service_id: found.connection.service_id,
+            destination_id: found.connection.destination_id,
+        };
         // Its destination is there and its state is no ending one, or it would not have been made
         // just now: this does not come back here.
-        self.forward(packet, segment, Direction::Forward, hit)
+        self.forward(packet, segment, Direction::Forward, &hit)
     }
 
     /// The connection that a packet opens to a destination; `None` if the families do not fit.
@@ -240,30 +288,17 @@ where
         self.connections().insert(connection)
     }
 
-    /// What becomes of a packet for which a service has no destination.
+    /// What becomes of a packet for which a service has no destination, and of which nothing is
+    /// remembered: the next one may go elsewhere.
     #[cold]
-    fn without_destination<A: Version, P: Packet>(
+    pub(super) fn without_destination<A: Version, P: Packet>(
         &self,
         packet: &mut P,
         segment: &Segment<A>,
         service: &C::Service,
     ) -> VerdictOf<'a, A, C> {
         if service.options().local_fallback {
-            // Nothing is remembered: when a destination comes back, what begins then goes there,
-            // and what goes on here is refused by no one but this machine's own sockets.
-            return Verdict::Forward(Forward {
-                segment: *segment,
-                direction: Direction::Forward,
-                method: Method::Local,
-                instead: segment.destination,
-                is_later_fragment: false,
-                destination: None,
-                next: segment.destination.address.into(),
-                encapsulation: Default::default(),
-                service_id: service.id(),
-                destination_id: 0,
-                is_new: false,
-            });
+            return Verdict::Forward(here(segment, service));
         }
         let reason = service.refusal();
         self.services.dropped(service.id(), reason);
@@ -325,9 +360,12 @@ pub(super) fn hash_of_packet<A: Version, S: Service>(service: &S, segment: &Segm
     )
 }
 
-/// Whether that is this machine itself.
-fn is_local<D: Destination>(destination: Option<&D>) -> bool {
-    destination.is_some_and(|destination| destination.method() == Method::Local)
+/// Whether connections of a service are given to this machine itself.
+fn stays_here<S: Service>(service: &S) -> bool {
+    match service.select_stateless(0) {
+        Some(destination) => destination.method() == Method::Local,
+        None => service.options().local_fallback,
+    }
 }
 
 /// What takes the place of the receiver of a packet to a destination; nothing unless addresses
@@ -345,6 +383,23 @@ pub(super) fn translated<A: Version, D: Destination>(
         port => port,
     };
     Some(Endpoint::new(A::from_ip(endpoint.address)?, port))
+}
+
+/// A packet to this machine's own sockets as the last resort.
+fn here<'a, A: Version, S: Service, D>(segment: &Segment<A>, service: &S) -> Forward<'a, A, D> {
+    Forward {
+        segment: *segment,
+        direction: Direction::Forward,
+        method: Method::Local,
+        instead: Endpoint::default(),
+        is_later_fragment: false,
+        destination: None,
+        next: segment.destination.address.into(),
+        encapsulation: Default::default(),
+        service_id: service.id(),
+        destination_id: LAST_RESORT,
+        is_new: false,
+    }
 }
 
 /// The first packet to a destination.

@@ -71,7 +71,7 @@ where
         }
         match service.select_stateless(hash_of_packet(service, segment)) {
             Some(destination) => self.unremembered(segment, service, destination),
-            None => self.refuse(packet, segment),
+            None => self.without_destination(packet, segment, service),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::core::icmp_error::Errors;
 use crate::core::packet::Packet;
 use crate::core::tcp::Tcp;
 
+use super::express::Glance;
 use super::reset;
 use super::segment::{
     Reading,
@@ -14,6 +15,18 @@ use super::segment::{
 
 /// An IP version, named by the type of its addresses, as the filter reads it.
 pub trait Version: Errors {
+    /// Bytes that [`Self::glance`] looks at.
+    const USUAL_HEAD: usize;
+
+    /// Reads the headers of a packet of `len` bytes that begins with `head`, of at least
+    /// [`Self::USUAL_HEAD`] bytes, if it is one for the express way ([`super::express`]) as far as
+    /// can be told by itself: whole, sound, without padding, options and extension headers, with
+    /// hops left.
+    fn glance<const TCP: bool>(head: &[u8], len: usize) -> Option<Glance<Self, TCP>>;
+
+    /// Whether a packet that begins with `head` seems to be of TCP; sound or not.
+    fn seems_tcp(head: &[u8]) -> bool;
+
     /// Reads a packet's headers if the IP header is of the usual form, without options or
     /// extension headers; else `None`, and [`Self::read`] tells more.
     fn read_usual<P: Packet>(packet: &mut P) -> Option<Reading<Self>>;

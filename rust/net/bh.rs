@@ -6,6 +6,7 @@
 
 use kernel::types::NotThreadSafe;
 
+use super::percpu::this_cpu;
 use crate::sys;
 
 /// Evidence that bottom halves are disabled on this CPU.
@@ -15,9 +16,10 @@ use crate::sys;
 ///
 /// # Invariants
 ///
-/// Bottom halves are disabled, or run, on this CPU while an instance exists.
+/// Bottom halves are disabled, or run, on the CPU `cpu`, this one, while an instance exists.
 pub(crate) struct BottomHalf {
     enable: bool,
+    cpu: u32,
     _not_send: NotThreadSafe,
 }
 
@@ -29,6 +31,7 @@ impl BottomHalf {
         // INVARIANT: Just disabled.
         Self {
             enable: true,
+            cpu: this_cpu(),
             _not_send: NotThreadSafe,
         }
     }
@@ -42,8 +45,15 @@ impl BottomHalf {
         // INVARIANT: The caller promises it.
         Self {
             enable: false,
+            cpu: this_cpu(),
             _not_send: NotThreadSafe,
         }
+    }
+
+    /// The CPU that this runs on.
+    #[inline(always)]
+    pub(crate) fn cpu(&self) -> u32 {
+        self.cpu
     }
 }
 

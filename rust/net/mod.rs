@@ -27,3 +27,4 @@ pub(crate) mod rx_handler;
 pub(crate) mod skb;
 mod skb_packet;
 mod skb_tunnel;
+pub(crate) mod trace;

@@ -11,6 +11,10 @@ use ::core::{
         Cell,
         UnsafeCell, //
     },
+    ops::{
+        Deref,
+        DerefMut, //
+    },
     sync::atomic::{
         AtomicU64,
         Ordering::Relaxed, //
@@ -39,7 +43,7 @@ impl<T> PerCpu<T> {
     /// `ENOMEM`, or what `make` returns.
     pub(crate) fn new(mut make: impl FnMut(u32) -> Result<T>) -> Result<Self> {
         let count = kernel::cpu::nr_cpu_ids();
-        let mut values = KVVec::new();
+        let mut values = KVVec::with_capacity(count as usize, GFP_KERNEL)?;
         for cpu in 0..count {
             values.push(Padded(make(cpu)?), GFP_KERNEL)?;
         }
@@ -47,11 +51,16 @@ impl<T> PerCpu<T> {
     }
 
     /// The value of `cpu`.
+    #[inline(always)]
     pub(crate) fn get(&self, cpu: u32) -> Option<&T> {
-        usize::try_from(cpu)
-            .ok()
-            .and_then(|cpu| self.values.get(cpu))
-            .map(|padded| &padded.0)
+        // A `u32` fits into the `usize` of every machine that the module builds for.
+        self.values.get(cpu as usize).map(|padded| &padded.0)
+    }
+
+    /// The value of the CPU that this runs on.
+    #[inline(always)]
+    pub(crate) fn own(&self, bh: &BottomHalf) -> Option<&T> {
+        self.get(bh.cpu())
     }
 
     /// The value of the CPU that this runs on; of any one if the caller may be moved.
@@ -75,7 +84,7 @@ struct Owned<T> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: `PerCpuOwned::with` lets nobody but the own CPU in, and that not twice.
+// SAFETY: `PerCpuOwned::own` lets nobody but the own CPU in, and that not twice.
 unsafe impl<T: Send> Sync for Owned<T> {}
 
 impl<T: Send> PerCpuOwned<T> {
@@ -95,19 +104,50 @@ impl<T: Send> PerCpuOwned<T> {
         })
     }
 
-    /// Calls `f` with this CPU's value; `None` if that is going on already on this CPU, further
-    /// down the stack.
+    /// This CPU's value; `None` if somebody further down the stack has it.
+    #[inline(always)]
+    pub(crate) fn own<'a>(&'a self, bh: &'a BottomHalf) -> Option<Own<'a, T>> {
+        let owned = self.values.own(bh)?;
+        (!owned.busy.replace(true)).then_some(Own(owned))
+    }
+
+    /// Calls `f` with this CPU's value; `None` if somebody further down the stack has it.
     #[inline]
-    pub(crate) fn with<R>(&self, _bh: &BottomHalf, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let owned = self.values.this()?;
-        if owned.busy.replace(true) {
-            return None;
-        }
-        // SAFETY: Bottom halves are disabled, so we stay on this CPU and nothing that holds a
-        // `BottomHalf` interrupts; `busy` keeps out what we call ourselves.
-        let result = f(unsafe { &mut *owned.value.get() });
-        owned.busy.set(false);
-        Some(result)
+    pub(crate) fn with<R>(&self, bh: &BottomHalf, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+        Some(f(&mut *self.own(bh)?))
+    }
+}
+
+/// A CPU's value while nobody else has it.
+///
+/// # Invariants
+///
+/// `busy` is set by us, and bottom halves are disabled, so we stay on this CPU and nothing that
+/// holds a `BottomHalf` interrupts.
+pub(crate) struct Own<'a, T>(&'a Owned<T>);
+
+impl<T> Deref for Own<'_, T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: By the type invariant, the value is ours alone.
+        unsafe { &*self.0.value.get() }
+    }
+}
+
+impl<T> DerefMut for Own<'_, T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: By the type invariant, the value is ours alone.
+        unsafe { &mut *self.0.value.get() }
+    }
+}
+
+impl<T> Drop for Own<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.busy.set(false);
     }
 }
 

@@ -22,7 +22,10 @@ use kernel::{
 
 use super::{
     bh::BottomHalf,
-    device::NetDevice,
+    device::{
+        NetDevice,
+        Rtnl, //
+    },
     namespace::Namespace,
     skb::SkBuff, //
 };
@@ -33,12 +36,12 @@ pub(crate) trait Driver: Send + Sync + 'static {
     /// What `ethtool -i` calls the driver.
     const NAME: &'static CStr;
 
-    /// Which transmit queue a packet is for.
+    /// Which transmit queue a packet is for: one of those that there are at the moment.
     fn select_queue(&self, flow: u32, bh: &BottomHalf) -> u16;
 
-    /// Takes over a packet that a socket sent, its data beginning at the link-layer header. The
-    /// queue's lock is held.
-    fn transmit(&self, packet: SkBuff, queue: u16, bh: &BottomHalf);
+    /// Takes over a packet that a socket sent, its data beginning at the link-layer header, and
+    /// says whether there was room for it. The queue's lock is held.
+    fn transmit(&self, packet: SkBuff, queue: u16, bh: &BottomHalf) -> bool;
 
     /// Takes the next packet that waits in receive ring `ring`; `None` if there is none, upon
     /// which the ring's notification must be armed again.
@@ -97,8 +100,12 @@ unsafe extern "C" fn start_xmit<T: Driver>(
     unsafe {
         let queue = (*skb).queue_mapping;
         let packet = SkBuff::from_raw(skb);
-        sys::dev_sw_netstats_tx_add(device, 1, packet.len());
-        driver::<T>(device).transmit(packet, queue, &BottomHalf::assume());
+        let length = packet.len();
+        if driver::<T>(device).transmit(packet, queue, &BottomHalf::assume()) {
+            sys::dev_sw_netstats_tx_add(device, 1, length);
+        } else {
+            sys::dev_core_stats_tx_dropped_inc(device);
+        }
     }
     sys::netdev_tx_NETDEV_TX_OK
 }
@@ -118,6 +125,12 @@ unsafe extern "C" fn select_queue<T: Driver>(
     }
 }
 
+/// Bytes of the frame that a packet came in, whose data begin after its link-layer header: what an
+/// interface counts, in either direction.
+fn frame_length(packet: &SkBuff) -> u32 {
+    packet.len().saturating_add(sys::ETH_HLEN)
+}
+
 /// # Safety
 ///
 /// To be called by the stack, with the instance of a `Receiver` of a device of `T`.
@@ -132,7 +145,7 @@ unsafe extern "C" fn poll<T: Driver>(napi: *mut sys::napi_struct, budget: c_int)
             break;
         };
         work = work.saturating_add(1);
-        let length = packet.len();
+        let length = frame_length(&packet);
         // SAFETY: NAPI polls run with bottom halves disabled, and the packet is ours to give.
         unsafe {
             sys::dev_sw_netstats_rx_add(device, length);
@@ -180,6 +193,18 @@ unsafe extern "C" fn drvinfo<T: Driver>(
     }
 }
 
+/// # Safety
+///
+/// To be called by the stack, for a registered device.
+unsafe extern "C" fn channels(device: *mut sys::net_device, channels: *mut sys::ethtool_channels) {
+    // SAFETY: The core gives us a zeroed structure to fill, and holds the lock under which the
+    // number of queues changes.
+    unsafe {
+        (*channels).max_combined = (*device).num_tx_queues;
+        (*channels).combined_count = (*device).real_num_tx_queues;
+    }
+}
+
 struct Operations<T>(PhantomData<T>);
 
 impl<T: Driver> Operations<T> {
@@ -197,13 +222,15 @@ impl<T: Driver> Operations<T> {
         let mut ops: sys::ethtool_ops = unsafe { MaybeUninit::zeroed().assume_init() };
         ops.get_drvinfo = Some(drvinfo::<T>);
         ops.get_link = Some(sys::ethtool_op_get_link);
+        ops.get_channels = Some(channels);
         ops
     };
 }
 
 impl<T: Driver> PseudoDevice<T> {
     /// Registers a device called `name` (`%d` in it stands for a number) in `net`, with `queues`
-    /// transmit queues and as many receive rings. Sleeps; takes the RTNL lock.
+    /// receive rings and up to as many queues of each kind, of which there is one to begin with
+    /// ([`Self::set_queues`]). Sleeps; takes the RTNL lock.
     ///
     /// # Errors
     ///
@@ -244,6 +271,8 @@ impl<T: Driver> PseudoDevice<T> {
                 (*receiver.csd.get()).func = Some(kicked);
                 (*receiver.csd.get()).info = receiver.napi.get().cast();
             }
+            // Not registered yet, so that this cannot fail.
+            let _ = sys::netif_set_real_num_queues(device.as_ptr(), 1, 1);
             sys::register_netdev(device.as_ptr())
         });
         if let Err(error) = result {
@@ -274,11 +303,28 @@ impl<T: Driver> PseudoDevice<T> {
         unsafe { NetDevice::from_raw(self.device.as_ptr()) }
     }
 
+    /// Sets how many queues of each kind there are. Whoever makes them fewer has seen to it that
+    /// [`Driver::select_queue`] names none of the others any more. Sleeps.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, for more than there were; `EINVAL` for none, or for more than can be.
+    pub(crate) fn set_queues(&self, count: u32, _rtnl: &Rtnl) -> Result {
+        // SAFETY: By the type invariant; the RTNL lock is held.
+        to_result(unsafe { sys::netif_set_real_num_queues(self.device.as_ptr(), count, count) })
+    }
+
+    /// Counts a packet for which there was no room in a ring.
+    pub(crate) fn count_lost(&self) {
+        // SAFETY: By the type invariant.
+        unsafe { sys::dev_core_stats_rx_dropped_inc(self.device.as_ptr()) };
+    }
+
     /// Counts a packet that is received not through a ring but by
     /// [`super::rx_handler::Outcome::Another`].
     pub(crate) fn count_received(&self, packet: &SkBuff) {
         // SAFETY: By the type invariant.
-        unsafe { sys::dev_sw_netstats_rx_add(self.device.as_ptr(), packet.len()) };
+        unsafe { sys::dev_sw_netstats_rx_add(self.device.as_ptr(), frame_length(packet)) };
     }
 
     /// Has receive ring `ring` attended to on `cpu` soon. Any context with bottom halves disabled.

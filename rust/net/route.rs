@@ -129,26 +129,48 @@ fn from_in6(raw: &sys::in6_addr) -> IpAddress {
     Ipv6Address::from_octets(unsafe { raw.in6_u.u6_addr8 }).into()
 }
 
+/// Calls `f` with each device of a namespace that we receive from, until it returns something: one
+/// that we do not receive from cannot be the switch's end of a wire.
+///
+/// # Safety
+///
+/// `net` must be valid, and bottom halves disabled.
+unsafe fn of_receivers<T>(
+    net: &Namespace,
+    f: impl Fn(*mut sys::net_device) -> Option<T>,
+) -> Option<T> {
+    // SAFETY: As the caller promises, this is an RCU section: for the list and its devices as well.
+    unsafe {
+        let head = &raw const (*net.as_ptr()).dev_base_head;
+        let mut node = (&raw const (*head).next).read_volatile().cast_const();
+        while !ptr::eq(node, head) {
+            let device = kernel::container_of!(node, sys::net_device, dev_list).cast_mut();
+            node = (&raw const (*node).next).read_volatile();
+            let found = if (*device).rx_handler.is_some() {
+                f(device)
+            } else {
+                None
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+    }
+    None
+}
+
 /// The way to an address of this machine's own by the wire (Fig. 7): by another device of ours on
 /// the same network, as if to a neighbour.
 fn by_wire(net: &Namespace, destination: Ipv4Address, avoid: u32, bh: &BottomHalf) -> Option<Hop> {
     let key = destination.to_be32();
-    // SAFETY: `net` is valid; bottom halves are disabled, which is an RCU section: for the devices
-    // of the list and their addresses as well.
+    // SAFETY: `net` is valid; bottom halves are disabled, which is an RCU section: for addresses
+    // as well.
     unsafe {
         let owner = sys::__ip_dev_find(net.as_ptr(), key, false);
-        let head = &raw const (*net.as_ptr()).dev_base_head;
-        let mut node = (*head).next.cast_const();
-        while !ptr::eq(node, head) {
-            let device = kernel::container_of!(node, sys::net_device, dev_list).cast_mut();
-            node = (&raw const (*node).next).read_volatile();
-            // A device that we do not receive from cannot be the switch's end of the wire.
-            if ptr::eq(device, owner) || (*device).rx_handler.is_none() {
-                continue;
-            }
+        of_receivers(net, |device| {
             let configured = (&raw const (*device).ip_ptr).read_volatile();
-            if configured.is_null() {
-                continue;
+            if ptr::eq(device, owner) || configured.is_null() {
+                return None;
             }
             let mut address = (&raw const (*configured).ifa_list).read_volatile();
             while !address.is_null() {
@@ -160,9 +182,35 @@ fn by_wire(net: &Namespace, destination: Ipv4Address, avoid: u32, bh: &BottomHal
                 }
                 address = (&raw const (*address).ifa_next).read_volatile();
             }
-        }
+            None
+        })
     }
-    None
+}
+
+/// The same for IPv6.
+fn by_wire6(net: &Namespace, destination: Ipv6Address, avoid: u32, bh: &BottomHalf) -> Option<Hop> {
+    let address = in6(destination);
+    // SAFETY: As above; the device lives as long.
+    unsafe {
+        of_receivers(net, |device| {
+            let is_its = sys::ipv6_chk_addr(net.as_ptr(), &address, device, 1) != 0;
+            if is_its || sys::ipv6_chk_prefix(&address, device) == 0 {
+                return None;
+            }
+            let mut source = sys::in6_addr::default();
+            let _ = sys::ipv6_dev_get_saddr(net.as_ptr(), device, &address, 0, &mut source);
+            let (mtu, source) = ((*device).mtu, from_in6(&source));
+            hop(
+                device,
+                mtu,
+                destination.into(),
+                source,
+                Family::V6,
+                avoid,
+                bh,
+            )
+        })
+    }
 }
 
 fn find6(net: &Namespace, destination: Ipv6Address, avoid: u32, bh: &BottomHalf) -> Option<Hop> {
@@ -184,7 +232,9 @@ fn find6(net: &Namespace, destination: Ipv6Address, avoid: u32, bh: &BottomHalf)
             (*route).rt6i_flags,
         )
     };
-    let found = if error == 0 && flags & (sys::RTF_LOCAL | sys::RTF_REJECT) == 0 {
+    let found = if error == 0 && flags & sys::RTF_LOCAL != 0 {
+        by_wire6(net, destination, avoid, bh)
+    } else if error == 0 && flags & sys::RTF_REJECT == 0 {
         let mut source = sys::in6_addr::default();
         // SAFETY: As above; the device lives for the RCU section.
         let gateway = unsafe {

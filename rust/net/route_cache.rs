@@ -24,6 +24,7 @@ use super::{
     bh::BottomHalf,
     clock,
     namespace::Namespace,
+    random,
     route::{
         self,
         Hop, //
@@ -32,7 +33,10 @@ use super::{
 use crate::{
     core::{
         drop_reason::DropReason,
-        tuple::IpAddress, //
+        tuple::{
+            IpAddress,
+            Seed, //
+        },
     },
     sys, //
 };
@@ -48,8 +52,34 @@ pub(crate) fn forget_all() {
 const ORDER: u32 = 10;
 const LIFETIME: u32 = clock::SECOND;
 
+/// An Ethernet header in two words, which are sooner copied than its bytes.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Header([u64; 2]);
+
+impl Header {
+    fn new(bytes: [u8; 14]) -> Self {
+        let [a, b, c, d, e, f, g, h, rest @ ..] = bytes;
+        let mut last = [0; 8];
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = from;
+        }
+        Self([
+            u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+            u64::from_ne_bytes(last),
+        ])
+    }
+
+    #[inline(always)]
+    fn bytes(&self) -> &[u8; 14] {
+        // SAFETY: Two words are more than 14 bytes, any of which will do.
+        unsafe { &*self.0.as_ptr().cast() }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Entry {
+    header: Header,
     destination: IpAddress,
     generation: u32,
     routes: i32,
@@ -100,9 +130,40 @@ impl NextHop<'_> {
     }
 }
 
+/// A remembered way that a packet only needs a link-layer header for.
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a> {
+    device: *mut sys::net_device,
+    mtu: u32,
+    header: Header,
+    _bh: PhantomData<&'a BottomHalf>,
+}
+
+impl Way<'_> {
+    /// Largest IP packet that goes this way, in bytes.
+    #[inline(always)]
+    pub(crate) fn mtu(&self) -> u32 {
+        self.mtu
+    }
+
+    /// The outgoing device, which lives for the lifetime.
+    #[inline(always)]
+    pub(super) fn device_ptr(&self) -> *mut sys::net_device {
+        self.device
+    }
+
+    /// The Ethernet header.
+    #[inline(always)]
+    pub(super) fn header(&self) -> &[u8; 14] {
+        self.header.bytes()
+    }
+}
+
 /// The hops that one CPU remembers, by destination address.
 pub(crate) struct RouteCache {
     entries: KVVec<Option<Entry>>,
+    /// So that nobody can have two clients take the place from each other.
+    seed: Seed,
 }
 
 /// A number that changes with the namespace's routes of that family.
@@ -119,6 +180,21 @@ fn routes_generation(net: &Namespace, destination: IpAddress) -> i32 {
     }
 }
 
+impl Entry {
+    /// Whether this is still the way to `destination`.
+    #[inline(always)]
+    fn holds(
+        &self,
+        destination: IpAddress,
+        (generation, routes, now): (u32, i32, u32),
+    ) -> bool {
+        self.destination == destination
+            && self.generation == generation
+            && self.routes == routes
+            && now.wrapping_sub(self.made) < LIFETIME
+    }
+}
+
 impl RouteCache {
     /// An empty cache. May sleep.
     ///
@@ -130,7 +206,39 @@ impl RouteCache {
         for _ in 0..1u32 << ORDER {
             entries.push(None, GFP_KERNEL)?;
         }
-        Ok(Self { entries })
+        Ok(Self {
+            entries,
+            seed: Seed([random::u64(), random::u64()]),
+        })
+    }
+
+    /// The place of a destination, at which nobody can aim.
+    #[inline(always)]
+    fn place_of(&self, destination: IpAddress) -> usize {
+        (self.seed.hash_address(destination) >> (64 - ORDER)) as usize
+    }
+
+    /// The way to `destination` if it is remembered, without anybody being asked.
+    #[inline(always)]
+    pub(crate) fn known<'a>(
+        &self,
+        net: &Namespace,
+        destination: IpAddress,
+        _bh: &'a BottomHalf,
+    ) -> Option<Way<'a>> {
+        let generation = GENERATION.load(Acquire);
+        let routes = routes_generation(net, destination);
+        let entry = self.entries.get(self.place_of(destination))?.as_ref()?;
+        if !entry.holds(destination, (generation, routes, clock::ticks())) {
+            return None;
+        }
+        // Only what is resolved is remembered.
+        Some(Way {
+            device: entry.hop.device,
+            mtu: entry.hop.mtu,
+            header: entry.header,
+            _bh: PhantomData,
+        })
     }
 
     /// The next hop towards `destination`, which is never through the device of index `avoid`.
@@ -149,15 +257,10 @@ impl RouteCache {
         let generation = GENERATION.load(Acquire);
         let routes = routes_generation(net, destination);
         let now = clock::ticks();
-        let hash = (destination.mixed() ^ (destination.mixed() >> 32)) as u32;
-        let index = hash.wrapping_mul(0x9e37_79b1) >> (32 - ORDER);
-        let place = self.entries.get_mut(index as usize);
+        let place = self.place_of(destination);
+        let place = self.entries.get_mut(place);
         if let Some(Some(entry)) = place.as_deref() {
-            if entry.destination == destination
-                && entry.generation == generation
-                && entry.routes == routes
-                && now.wrapping_sub(entry.made) < LIFETIME
-            {
+            if entry.holds(destination, (generation, routes, now)) {
                 return Ok(NextHop {
                     hop: entry.hop,
                     _bh: PhantomData,
@@ -188,6 +291,7 @@ impl RouteCache {
         let hop = route::find(net, destination, avoid, bh)?;
         if let (Some(place), true) = (place, hop.resolved) {
             *place = Some(Entry {
+                header: Header::new(hop.header),
                 destination,
                 generation,
                 routes,

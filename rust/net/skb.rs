@@ -10,7 +10,8 @@ use ::core::{
     ptr::{
         self,
         NonNull, //
-    }, //
+    },
+    slice, //
 };
 use kernel::error::from_err_ptr;
 
@@ -19,7 +20,10 @@ use super::{
     device::NetDevice,
     drop,
     route,
-    route_cache::NextHop, //
+    route_cache::{
+        NextHop,
+        Way, //
+    }, //
 };
 use crate::{
     core::{
@@ -64,7 +68,25 @@ impl SkBuff {
     /// # Safety
     ///
     /// `skb` must be valid and given away by its owner; this must be atomic context.
+    #[inline(always)]
     pub(crate) unsafe fn receive(skb: *mut sys::sk_buff) -> Option<Self> {
+        // SAFETY: As the caller promises; this is `skb_shared()`.
+        let users = unsafe { (&raw const (*skb).users.refs.counter).read_volatile() };
+        if users == 1 {
+            // SAFETY: The caller promises it. INVARIANT: It is not shared.
+            return Some(unsafe { Self::from_raw(skb) });
+        }
+        // SAFETY: As the caller promises.
+        unsafe { Self::unshare(skb) }
+    }
+
+    /// A buffer of our own in the place of one that others hold, too.
+    ///
+    /// # Safety
+    ///
+    /// As [`Self::receive`].
+    #[cold]
+    unsafe fn unshare(skb: *mut sys::sk_buff) -> Option<Self> {
         // SAFETY: As the caller promises. INVARIANT: What comes back is not shared.
         NonNull::new(unsafe { sys::skb_share_check(skb, sys::YARD_GFP_ATOMIC) }).map(Self)
     }
@@ -150,6 +172,12 @@ impl SkBuff {
         }
     }
 
+    /// The number of the device that received it, 0 for none.
+    pub(crate) fn received_by(&self) -> u32 {
+        // None is below 0.
+        self.headers().skb_iif as u32
+    }
+
     /// The device that it came by or goes out by; lives while packet handlers run.
     pub(crate) fn device<'a>(&self, _bh: &'a BottomHalf) -> &'a NetDevice {
         // SAFETY: Devices are freed after a grace period, which waits for `_bh`.
@@ -207,6 +235,22 @@ impl SkBuff {
         self.set_device_ptr(device.as_ptr());
     }
 
+    /// Whether it is to be cut into segments by the device that sends it, or was merged of such.
+    pub(crate) fn is_segmented(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { sys::skb_is_gso(self.0.as_ptr()) }
+    }
+
+    /// Takes away what it has of the socket that sent it, of its route and of connection tracking:
+    /// it is to be received.
+    pub(crate) fn forget_sender(&mut self) {
+        // SAFETY: The packet is ours.
+        unsafe {
+            sys::skb_orphan(self.0.as_ptr());
+            sys::skb_scrub_packet(self.0.as_ptr(), true);
+        }
+    }
+
     /// Whether every segment of it fits `mtu` bytes.
     pub(crate) fn fits(&self, mtu: u32) -> bool {
         // SAFETY: By the type invariant.
@@ -252,6 +296,38 @@ impl SkBuff {
         self.transmit()
     }
 
+    /// The first `len` bytes, to be written, if they lie together and are nobody else's as they
+    /// are, and the packet is of one segment.
+    #[inline(always)]
+    pub(crate) fn usual_head(&mut self, len: u32) -> Option<&mut [u8]> {
+        let raw = self.raw();
+        if raw.cloned() != 0 || raw.len.wrapping_sub(raw.data_len) < len {
+            return None;
+        }
+        // SAFETY: So many bytes from `data` on are linear, and no clone shares them; they live
+        // while `self` does.
+        Some(unsafe { slice::from_raw_parts_mut(raw.data, len as usize) })
+    }
+
+    /// Sends it, its data beginning at the IP header, by a way that is known, whose MTU it fits.
+    ///
+    /// # Errors
+    ///
+    /// Why it was dropped instead.
+    #[inline(always)]
+    pub(crate) fn send_by(self, way: &Way<'_>, _bh: &BottomHalf) -> Result<(), DropReason> {
+        // SAFETY: The packet is complete and ours to give, bottom halves are disabled; the device
+        // lives for the lifetime of `way`.
+        let result = unsafe {
+            sys::yard_skb_send(
+                self.into_raw(),
+                way.device_ptr(),
+                way.header().as_ptr().cast(),
+            )
+        };
+        sent(result)
+    }
+
     /// Sends it, its data beginning at the IP header, back to the neighbour that sent us what now
     /// is the answer, by the device it came by.
     ///
@@ -270,16 +346,11 @@ impl SkBuff {
         self.transmit()
     }
 
-    /// Queues it for transmission by its device.
+    /// Has its device transmit it.
+    #[inline]
     fn transmit(self) -> Result<(), DropReason> {
         // SAFETY: The packet is complete and ours to give, bottom halves are disabled.
-        let result = unsafe { sys::__dev_queue_xmit(self.into_raw(), ::core::ptr::null_mut()) };
-        // Congestion notification (NET_XMIT_CN) is not a loss.
-        if result == 0 || result == 2 {
-            Ok(())
-        } else {
-            Err(DropReason::Transmit)
-        }
+        sent(unsafe { sys::yard_skb_xmit(self.into_raw()) })
     }
 
     /// Sends an IPv4 packet that is longer than the way takes, its data beginning at the IP header,
@@ -317,9 +388,11 @@ impl SkBuff {
             }
             let skb = self.into_raw();
             sys::skb_dst_set(skb, &raw mut (*route).dst);
-            // What IP keeps there of packets that it received itself.
-            (*skb).cb = [0; 48];
-            sys::ip_do_fragment(net, ptr::null_mut(), skb, Some(fragment_out))
+            if sys::skb_is_gso(skb) {
+                segments_in_fragments(net, skb, hop.mtu())
+            } else {
+                in_fragments(net, skb)
+            }
         };
         if result < 0 {
             Err(DropReason::Transmit)
@@ -370,6 +443,69 @@ impl SkBuff {
                 drop::kernel_reason(reason),
             )
         };
+    }
+}
+
+/// Sends a packet in fragments; what a negative result stands for is lost.
+///
+/// # Safety
+///
+/// `skb` must be an IPv4 packet with a route in `net`, its data beginning at the IP header, and given
+/// away.
+unsafe fn in_fragments(net: *mut sys::net, skb: *mut sys::sk_buff) -> c_int {
+    // SAFETY: As the caller promises.
+    unsafe {
+        // What IP keeps there of packets that it received itself.
+        (*skb).cb = [0; 48];
+        sys::ip_do_fragment(net, ptr::null_mut(), skb, Some(fragment_out))
+    }
+}
+
+/// The same of a packet that is still to be cut into segments: cuts it, and sends those that are
+/// longer than `mtu` bytes in fragments.
+///
+/// # Safety
+///
+/// As [`in_fragments`].
+unsafe fn segments_in_fragments(net: *mut sys::net, skb: *mut sys::sk_buff, mtu: u32) -> c_int {
+    let mut result = 0;
+    // SAFETY: As the caller promises; each segment is one's own as soon as it is taken from the list,
+    // and has a reference to the route.
+    unsafe {
+        let mut next = match from_err_ptr(sys::__skb_gso_segment(skb, 0, false)) {
+            Ok(segments) if !segments.is_null() => segments,
+            _ => {
+                sys::sk_skb_reason_drop(
+                    ptr::null_mut(),
+                    skb,
+                    drop::kernel_reason(DropReason::Transmit),
+                );
+                return -1;
+            }
+        };
+        while !next.is_null() {
+            let segment = next;
+            let link = &raw mut (*segment).__bindgen_anon_1.__bindgen_anon_1.next;
+            next = link.replace(ptr::null_mut());
+            let sent = if (*segment).len > mtu {
+                in_fragments(net, segment)
+            } else {
+                fragment_out(net, ptr::null_mut(), segment)
+            };
+            result = result.min(sent);
+        }
+        sys::consume_skb(skb);
+    }
+    result
+}
+
+/// What the result of a transmission means.
+#[inline(always)]
+fn sent(result: c_int) -> Result<(), DropReason> {
+    // Congestion notification (NET_XMIT_CN) is not a loss.
+    match result {
+        0 | 2 => Ok(()),
+        _ => Err(DropReason::Transmit),
     }
 }
 

@@ -59,6 +59,10 @@ impl SkBuff {
         // SAFETY: The buffer is ours; the headers that it is told of are where the caller says, and
         // after skb_cow_head() there is room for those that are put before them.
         unsafe {
+            // There is no link-layer header inside. Whoever cuts the packet into segments takes what
+            // lies between the outer transport header and the inner link-layer header for the
+            // tunnel's; that which it came with would be in the way.
+            sys::skb_reset_mac_header(skb);
             sys::skb_set_transport_header(skb, transport);
             if sys::iptunnel_handle_offloads(skb, kind as c_int) != 0
                 || sys::skb_cow_head(skb, length) != 0

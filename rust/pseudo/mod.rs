@@ -21,6 +21,7 @@ use ::core::{
 use kernel::prelude::*;
 
 use crate::{
+    core::drop_reason::DropReason,
     engine::set::Waker,
     net::{
         bh::BottomHalf,
@@ -54,7 +55,8 @@ pub(crate) struct Rings {
 
 /// The engines that serve a switch, by which what sockets send is spread.
 pub(crate) struct Engines {
-    /// CPU and what wakes its engine.
+    /// CPU and what wakes its engine, by number. The place in it is the number of a queue of
+    /// `yard0`.
     pub(crate) list: KVec<(u32, Waker)>,
 }
 
@@ -118,24 +120,29 @@ impl Driver for Switch {
     fn select_queue(&self, flow: u32, bh: &BottomHalf) -> u16 {
         let list = &self.engines.read_bh(bh).list;
         let count = u32::try_from(list.len()).unwrap_or(0);
-        let chosen = flow.checked_rem(count).unwrap_or(0) as usize;
-        list.get(chosen)
-            .map_or(0, |(cpu, _)| u16::try_from(*cpu).unwrap_or(0))
+        flow.checked_rem(count)
+            .and_then(|place| u16::try_from(place).ok())
+            .unwrap_or(0)
     }
 
-    fn transmit(&self, packet: SkBuff, queue: u16, bh: &BottomHalf) {
-        let cpu = u32::from(queue);
-        let list = &self.engines.read_bh(bh).list;
-        let engine = list.iter().find(|(of, _)| *of == cpu);
-        let (Some((_, waker)), Some(ring)) = (engine, self.rings.outward(cpu)) else {
-            // No queue is polled: there is nobody to hand it to, so it is routed here.
+    fn transmit(&self, packet: SkBuff, queue: u16, bh: &BottomHalf) -> bool {
+        let engine = self.engines.read_bh(bh).list.get(usize::from(queue));
+        let found = engine.and_then(|(cpu, waker)| Some((waker, self.rings.outward(*cpu)?)));
+        let Some((waker, ring)) = found else {
+            // No queue is polled, or no longer so many: there is nobody to hand it to, so it is
+            // routed here.
             self.send_outgoing(packet, bh);
-            return;
+            return true;
         };
         match ring.push(packet) {
             Ok(()) => waker.wake(),
-            Err(packet) => self.drop_packet(packet, crate::core::drop_reason::DropReason::RingFull),
+            Err(mut packet) => {
+                packet.pull_link_header();
+                self.drop_packet(packet, DropReason::RingFull);
+                return false;
+            }
         }
+        true
     }
 
     fn receive(&self, ring: u32) -> Option<SkBuff> {

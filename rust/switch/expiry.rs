@@ -10,16 +10,21 @@ use kernel::prelude::*;
 
 use super::{
     forward::Forward,
+    trace,
     Switch, //
 };
 use crate::{
     core::{
         connection::Connection,
         connection_state::ConnectionState,
-        connection_table::Fate,
+        connection_table::{
+            Fate,
+            Settled, //
+        },
         method::Method,
         probe::Probe,
         tuple::{
+            Address,
             Direction,
             Endpoint,
             Protocol, //
@@ -33,7 +38,9 @@ use crate::{
     },
     net::{
         bh::BottomHalf,
-        skb::SkBuff, //
+        clock,
+        skb::SkBuff,
+        trace::End, //
     },
 };
 
@@ -41,7 +48,7 @@ use crate::{
 const MOST: usize = 1024;
 
 /// Connections that have expired and whose ends are to be told.
-pub(crate) struct Expired<A: crate::core::tuple::Address> {
+pub(crate) struct Expired<A: Address> {
     list: KVVec<Connection<A>>,
 }
 
@@ -56,13 +63,8 @@ impl<A: Version + Probe> Expired<A> {
         let _ = self.list.reserve(MOST, GFP_KERNEL);
     }
 
-    /// Says what becomes of an idle connection, and accounts for it. Its bucket is locked.
-    pub(crate) fn settle(
-        &mut self,
-        switch: &Switch,
-        idle: &Connection<A>,
-        bh: &BottomHalf,
-    ) -> Fate {
+    /// Says what becomes of an idle connection. Its bucket is locked.
+    pub(crate) fn judge(&mut self, switch: &Switch, idle: &Connection<A>, bh: &BottomHalf) -> Fate {
         let snapshot = switch.config.current.read_bh(bh);
         let wants_reset = idle.state == ConnectionState::Established
             && idle.protocol == Protocol::Tcp
@@ -70,14 +72,11 @@ impl<A: Version + Probe> Expired<A> {
             && snapshot
                 .service_by_id(idle.service_id)
                 .is_some_and(|service| service.options().reset_at_expiry);
-        let kept =
-            wants_reset && self.list.len() < MOST && self.list.push_within_capacity(*idle).is_ok();
-        if kept {
-            snapshot.changed(idle.destination_id, idle.state, ConnectionState::Expired);
-            return Fate::Turn(ConnectionState::Expired);
+        if wants_reset && self.list.len() < MOST && self.list.push_within_capacity(*idle).is_ok() {
+            Fate::Turn(ConnectionState::Expired)
+        } else {
+            Fate::Remove
         }
-        switch.forget(idle, bh);
-        Fate::Remove
     }
 
     /// Tells both ends of all of them.
@@ -93,6 +92,23 @@ impl<A: Version + Probe> Expired<A> {
 }
 
 impl Switch {
+    /// Accounts for what became of an idle connection.
+    pub(crate) fn settled<A: Address>(&self, done: &Settled<A>, bh: &BottomHalf) {
+        let now = clock::coarse_milliseconds();
+        match done {
+            Settled::Removed(gone) => self.forget(gone, End::Idle(gone.idle(now)), bh),
+            Settled::Turned { connection, from } => {
+                let snapshot = self.config.current.read_bh(bh);
+                let before = Connection {
+                    state: *from,
+                    ..*connection
+                };
+                trace::ended(snapshot, &before, End::Idle(before.idle(now)));
+                snapshot.changed(connection.destination_id, *from, connection.state);
+            }
+        }
+    }
+
     /// Sends a probe to one end of a connection, as if the other end had sent it.
     fn probe<A: Version + Probe>(
         &self,

@@ -2,7 +2,10 @@
 
 //! What is to be sent on: by which way, whether it fits, how it is counted.
 
-use super::Switch;
+use super::{
+    trace,
+    Switch, //
+};
 use crate::{
     config::Destination,
     core::{
@@ -16,7 +19,7 @@ use crate::{
         },
         tuple::{
             selection_hash,
-            Direction,
+            Family,
             IpAddress, //
         },
     },
@@ -74,7 +77,10 @@ impl Switch {
                     counters.forwarded.add(1);
                 }
             }
-            Err(reason) => self.count_drop(reason),
+            Err(reason) => {
+                trace::dropped_forward(forward, reason);
+                self.count_drop(reason);
+            }
         }
     }
 
@@ -172,11 +178,15 @@ impl Switch {
         bh: &BottomHalf,
     ) -> Result<(), DropReason> {
         let room = hop.mtu().saturating_sub(overhead);
-        if overhead == 0 && A::may_be_fragmented(&mut packet) {
-            return match forward.rewrite(&mut packet) {
-                Ok(()) => packet.send_in_fragments(forward.next, hop, bh),
-                Err(reason) => fail(packet, reason),
-            };
+        if forward.next.family() == Family::V4 && A::may_be_fragmented(&mut packet) {
+            if let Err(reason) = forward.rewrite(&mut packet) {
+                return fail(packet, reason);
+            }
+            // The end of a tunnel puts the fragments of what travels in it together.
+            if overhead != 0 && !self.encapsulate(&mut packet, forward, hop) {
+                return fail(packet, DropReason::NoMemory);
+            }
+            return packet.send_in_fragments(forward.next, hop, bh);
         }
         let report = Report::TooBig(room);
         self.tell_sender::<A>(packet, report, bh);
@@ -185,7 +195,8 @@ impl Switch {
 
     /// Tells a packet's sender that it cannot go on, and counts it.
     #[cold]
-    pub(super) fn report<A: Version>(&self, packet: SkBuff, report: Report, bh: &BottomHalf) {
+    pub(super) fn report<A: Version>(&self, mut packet: SkBuff, report: Report, bh: &BottomHalf) {
+        trace::dropped(&mut packet, report.reason());
         self.tell_sender::<A>(packet, report, bh);
         self.count_drop(report.reason());
     }
@@ -195,12 +206,14 @@ impl Switch {
         if !self.reports.take(clock::coarse_milliseconds()) {
             return packet.discard(report.reason());
         }
-        // Our own address on the sender's side; without one, the receiver seems to say it.
-        let source = packet.destination_address().and_then(|to| {
-            let own = route::own_address(packet.device(bh), to, bh).and_then(A::from_ip);
-            own.or(A::from_ip(to))
-        });
-        let turned = source.is_some_and(|source| report.turn(&mut packet, source));
+        // Our own address on the sender's side, which is the one that a message to that sender would
+        // come from; without one, the receiver seems to say it.
+        let segment = A::read(&mut packet).segment;
+        let own = route::own_address(packet.device(bh), segment.source.address.into(), bh);
+        let source = own
+            .and_then(A::from_ip)
+            .unwrap_or(segment.destination.address);
+        let turned = report.turn(&mut packet, source);
         if turned {
             // What could not be sent is not missed.
             let _ = packet.send_back(bh);
@@ -213,16 +226,17 @@ impl Switch {
     #[cold]
     pub(super) fn message(
         &self,
-        packet: SkBuff,
+        mut packet: SkBuff,
         to: IpAddress,
         reason: Option<DropReason>,
         bh: &BottomHalf,
     ) {
+        let noted = trace::noted(&mut packet);
         let result = match self.hop(&packet, to, bh) {
             Ok(hop) => packet.send(&hop, bh),
             Err(reason) => fail(packet, reason),
         };
-        self.count_sent(result, reason);
+        self.count_sent(result, reason, noted);
     }
 
     /// Counts a forwarded packet for its service and destination, if these still are.
@@ -232,18 +246,8 @@ impl Switch {
         let Some(destination) = forward.destination else {
             return;
         };
-        let snapshot = self.config.current.read_bh(bh);
-        let both = [
-            snapshot.service_counters(forward.service_id),
-            Some(&*destination.counters),
-        ];
-        let both = both.into_iter().flatten().filter_map(|both| both.this());
-        let own = self.counters.this().map(|counters| &counters.traffic);
-        for traffic in both.chain(own) {
-            match forward.direction {
-                Direction::Forward => traffic.inbound(bytes),
-                Direction::Reply => traffic.outbound(bytes),
-            }
+        if let Some(own) = self.counters.own(bh) {
+            destination.count(forward.direction, bytes, &own.traffic, bh);
         }
     }
 }

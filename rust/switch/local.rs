@@ -8,6 +8,7 @@ use crate::{
     net::{
         bh::BottomHalf,
         percpu,
+        pseudo_device::PseudoDevice,
         route,
         rx_handler::Outcome,
         skb::SkBuff, //
@@ -25,9 +26,7 @@ impl Switch {
                 .is_some_and(|address| route::is_local_to(net, address, yard.device(), bh));
             if is_its && yard.device().is_up() {
                 if !polled {
-                    if let Some(counters) = self.counters.this() {
-                        counters.local_in.add(1);
-                    }
+                    self.count_local_in();
                     packet.redirect_to(yard.device());
                     // This is a control CPU: no need to hand it to another.
                     yard.count_received(&packet);
@@ -54,19 +53,37 @@ impl Switch {
         else {
             return self.drop_packet(packet, DropReason::NoLocal);
         };
-        if let Some(counters) = self.counters.this() {
-            counters.local_in.add(1);
+        if polled {
+            return self.hand_over(packet, yard);
         }
+        self.count_local_in();
         packet.redirect_to(yard.device());
-        if !polled {
-            yard.count_received(&packet);
-            return packet.receive_again(bh);
-        }
+        yard.count_received(&packet);
+        packet.receive_again(bh);
+    }
+
+    /// Puts a packet into this CPU's ring towards `yard0`. What is in no ring was not handed to the
+    /// pseudo device.
+    pub(super) fn hand_over(&self, mut packet: SkBuff, yard: &PseudoDevice<Switch>) {
+        packet.redirect_to(yard.device());
         let cpu = percpu::this_cpu();
         match self.rings.deliver(cpu, packet) {
-            Ok(Some(control)) => yard.notify(cpu, control),
-            Ok(None) => {}
-            Err(packet) => self.drop_packet(packet, DropReason::RingFull),
+            Ok(control) => {
+                self.count_local_in();
+                if let Some(control) = control {
+                    yard.notify(cpu, control);
+                }
+            }
+            Err(packet) => {
+                yard.count_lost();
+                self.drop_packet(packet, DropReason::RingFull);
+            }
+        }
+    }
+
+    fn count_local_in(&self) {
+        if let Some(counters) = self.counters.this() {
+            counters.local_in.add(1);
         }
     }
 }

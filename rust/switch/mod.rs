@@ -4,6 +4,7 @@
 
 mod expiry;
 mod explain;
+mod express;
 mod forward;
 mod fragments;
 mod local;
@@ -11,6 +12,7 @@ mod outgoing;
 mod receive;
 mod registry;
 mod report;
+mod trace;
 mod upkeep;
 mod view;
 
@@ -69,7 +71,8 @@ use crate::{
         pseudo_device::PseudoDevice,
         rcu::RcuArc,
         route_cache::RouteCache,
-        skb::SkBuff, //
+        skb::SkBuff,
+        trace::End, //
     },
     pseudo::{
         Engines,
@@ -106,7 +109,8 @@ pub(crate) struct Switch {
     pub(crate) engines: RcuArc<Engines>,
     /// What takes its place when there is no memory for a list.
     pub(crate) no_engines: Arc<Engines>,
-    yard: RcuArc<Option<PseudoDevice<Switch>>>,
+    /// `yard0`, while there is one.
+    pub(crate) yard: RcuArc<Option<PseudoDevice<Switch>>>,
     /// What takes the place of `yard` at the end, kept so that the end needs no memory.
     #[pin]
     no_yard: Mutex<Option<Arc<Option<PseudoDevice<Switch>>>>>,
@@ -189,6 +193,8 @@ impl Switch {
         if let Some(nothing) = self.no_yard.lock().take() {
             drop(self.yard.swap(nothing));
         }
+        // A grace period has gone by: whoever lets go of the switch last need not wait for one.
+        self.config.tidy();
     }
 
     /// The connections, for the collector.
@@ -197,12 +203,15 @@ impl Switch {
     }
 
     /// Accounts for the end of a connection.
-    pub(crate) fn forget<A: Address>(&self, gone: &Connection<A>, bh: &BottomHalf) {
-        self.config.current.read_bh(bh).closed(gone);
+    pub(crate) fn forget<A: Address>(&self, gone: &Connection<A>, end: End, bh: &BottomHalf) {
+        let snapshot = self.config.current.read_bh(bh);
+        trace::ended(snapshot, gone, end);
+        snapshot.closed(gone);
     }
 
-    /// Frees a packet and counts why.
-    pub(crate) fn drop_packet(&self, packet: SkBuff, reason: DropReason) {
+    /// Frees a packet, its data beginning at the IP header, and counts why.
+    pub(crate) fn drop_packet(&self, mut packet: SkBuff, reason: DropReason) {
+        trace::dropped(&mut packet, reason);
         packet.discard(reason);
         self.count_drop(reason);
     }

@@ -3,6 +3,7 @@
 //! The way of a received packet: filter, route, transmission (Figs. 5 and 6).
 
 use super::{
+    trace,
     view::View,
     Switch, //
 };
@@ -28,7 +29,8 @@ use crate::{
         bh::BottomHalf,
         clock,
         rx_handler::Outcome,
-        skb::SkBuff, //
+        skb::SkBuff,
+        trace::Dropped, //
     },
 };
 
@@ -38,7 +40,7 @@ pub(super) type KernelContext<'a> =
 
 impl Switch {
     /// Handles an IP packet that a claimed device received, its data beginning at the IP header.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn receive(
         &self,
         packet: SkBuff,
@@ -46,15 +48,22 @@ impl Switch {
         polled: bool,
         bh: &BottomHalf,
     ) -> Outcome {
-        let Some(counters) = self.counters.this() else {
+        let Some(own) = self.counters.own(bh) else {
             return Outcome::Pass(packet);
         };
-        counters.received.add(1);
-        self.handle(packet, family, polled, bh)
+        own.received.add(1);
+        let sent = match family {
+            Family::V4 => self.express::<Ipv4Address>(packet, own, bh),
+            Family::V6 => self.express::<Ipv6Address>(packet, own, bh),
+        };
+        match sent {
+            Ok(()) => Outcome::Consumed,
+            Err(packet) => self.handle(packet, family, polled, bh),
+        }
     }
 
     /// Handles a packet that was counted when it was received, now or a while ago.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn handle(
         &self,
         packet: SkBuff,
@@ -113,19 +122,30 @@ impl Switch {
         if let Some(counters) = self.counters.this() {
             counters.received.add(1);
             counters.dropped(DropReason::NoMemory);
+            trace::dropped_noted(None, DropReason::NoMemory);
         }
     }
 
     /// Sends back what a packet was turned into.
     #[cold]
-    pub(super) fn answer(&self, packet: SkBuff, reason: Option<DropReason>, bh: &BottomHalf) {
-        self.count_sent(packet.send_back(bh), reason);
+    pub(super) fn answer(&self, mut packet: SkBuff, reason: Option<DropReason>, bh: &BottomHalf) {
+        let noted = trace::noted_answer(&mut packet);
+        self.count_sent(packet.send_back(bh), reason, noted);
     }
 
-    /// Counts a message that was sent or not: for `reason`, if there is one, else as sent on.
-    pub(super) fn count_sent(&self, result: Result<(), DropReason>, reason: Option<DropReason>) {
+    /// Counts a message that was sent or not: for `reason`, if there is one, else as sent on. What
+    /// was `noted` of it is told.
+    pub(super) fn count_sent(
+        &self,
+        result: Result<(), DropReason>,
+        reason: Option<DropReason>,
+        noted: Option<Dropped>,
+    ) {
         match (result, reason) {
-            (Err(reason), _) | (Ok(()), Some(reason)) => self.count_drop(reason),
+            (Err(reason), _) | (Ok(()), Some(reason)) => {
+                trace::dropped_noted(noted, reason);
+                self.count_drop(reason);
+            }
             (Ok(()), None) => {
                 if let Some(counters) = self.counters.this() {
                     counters.forwarded.add(1);

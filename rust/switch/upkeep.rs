@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What is to be done every now and then, by the collector's thread: rates, deadlines, and what
-//! removed destinations leave behind.
+//! removed destinations and replaced configurations leave behind.
+
+use kernel::prelude::*;
 
 use super::Switch;
 use crate::{
@@ -16,6 +18,8 @@ use crate::{
         clock::coarse_milliseconds, //
         device::Rtnl,
         namespace::Namespace,
+        rcu::GracePeriod,
+        trace::End,
     },
 };
 
@@ -23,6 +27,14 @@ use crate::{
 pub(crate) struct Upkeep {
     /// When rates were sampled last.
     sampled: u32,
+    /// Destinations that have been removed, until nobody can have chosen them any more.
+    deserted: Option<Deserted>,
+}
+
+/// Destinations without connections that have been removed.
+struct Deserted {
+    ids: KVVec<u32>,
+    grace: GracePeriod,
 }
 
 impl Upkeep {
@@ -30,6 +42,7 @@ impl Upkeep {
     pub(crate) fn new() -> Self {
         Self {
             sampled: coarse_milliseconds(),
+            deserted: None,
         }
     }
 
@@ -43,6 +56,30 @@ impl Upkeep {
         }
         switch.drop_overdue(0, now, &BottomHalf::disable());
         switch.attend_to_destinations(now);
+        self.purge(switch);
+        switch.config.tidy();
+    }
+
+    /// Takes out the destinations that have been removed, at the time after they were seen to be.
+    /// Without memory they stay until a later one.
+    fn purge(&mut self, switch: &Switch) {
+        match self.deserted.take() {
+            Some(deserted) if !deserted.grace.has_elapsed() => self.deserted = Some(deserted),
+            Some(deserted) => {
+                let _ = switch.config.edit(|draft| draft.purge(&deserted.ids));
+            }
+            None => {
+                let snapshot = switch.config.current.get();
+                self.deserted = snapshot
+                    .deserted()
+                    .ok()
+                    .filter(|ids| !ids.is_empty())
+                    .map(|ids| Deserted {
+                        ids,
+                        grace: GracePeriod::start(),
+                    });
+            }
+        }
     }
 }
 
@@ -89,10 +126,6 @@ impl Switch {
                 });
             }
         }
-        if snapshot.wants_purge() {
-            // Without memory they stay until the next time.
-            let _ = self.config.edit(|draft| draft.purge());
-        }
     }
 
     /// Calls `tell` with the switch's namespace, while there is one. Sleeps; takes the RTNL lock.
@@ -115,13 +148,13 @@ impl Switch {
         self.connections.end_v4(
             &mut |connection| is_meant(&connection.into()),
             &mut |gone, bh| {
-                forget(bh, &|bh| self.forget(gone, bh));
+                forget(bh, &|bh| self.forget(gone, End::Ended, bh));
             },
         );
         self.connections.end_v6(
             &mut |connection| is_meant(&connection.into()),
             &mut |gone, bh| {
-                forget(bh, &|bh| self.forget(gone, bh));
+                forget(bh, &|bh| self.forget(gone, End::Ended, bh));
             },
         );
         ended

@@ -2,7 +2,10 @@
 
 //! The configuration as the filter consults it, with what the switch keeps account of.
 
-use super::Switch;
+use super::{
+    trace,
+    Switch, //
+};
 use crate::{
     config::Snapshot,
     core::{
@@ -16,7 +19,8 @@ use crate::{
             Protocol, //
         },
     },
-    filter::Services, //
+    filter::Services,
+    net::trace::End, //
 };
 
 /// One state of the configuration, and the switch.
@@ -66,6 +70,7 @@ impl Services for View<'_> {
     }
 
     fn opened<A: Address>(&self, connection: &Connection<A>) {
+        trace::opened(self.snapshot, connection);
         self.snapshot.opened(connection);
         if let Some(counters) = self.switch.counters.this() {
             counters.traffic.opened();
@@ -73,11 +78,18 @@ impl Services for View<'_> {
     }
 
     fn closed<A: Address>(&self, connection: &Connection<A>) {
+        trace::ended(self.snapshot, connection, End::Replaced);
         self.snapshot.closed(connection);
     }
 
     fn changed(&self, destination: u32, from: ConnectionState, to: ConnectionState) {
         self.snapshot.changed(destination, from, to);
+    }
+
+    fn told_expired(&self) {
+        if let Some(counters) = self.switch.counters.this() {
+            counters.expiry_resets.add(1);
+        }
     }
 
     fn dropped(&self, service: u32, reason: DropReason) {

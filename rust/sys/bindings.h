@@ -29,10 +29,12 @@
 
 #include "helpers.h"
 #include "netlink_gen.h"
+#include "switchyard_trace.h"
 
 // allow function yard_.*
 // allow type yard_.*
 // allow var YARD_.*
+// allow function rust_do_trace_(connection_new|connection_expire|packet_drop)
 
 // --- devices
 // allow function dev_get_by_index(_rcu)?
@@ -72,6 +74,9 @@
 // allow function netif_napi_add
 // allow function netdev_priv
 // allow function dev_sw_netstats_[rt]x_add
+// allow function dev_core_stats_[rt]x_dropped_inc
+// allow function netif_set_real_num_queues
+// allow type ethtool_channels
 // allow function netif_receive_skb
 // allow function napi_(enable|disable|complete_done)
 // allow function __napi_schedule
@@ -83,15 +88,16 @@
 // allow type ethtool_drvinfo
 
 // --- buffers
-// allow function __dev_queue_xmit
 // allow function __pskb_pull_tail
 // allow function pskb_expand_head
 // allow function skb_(push|pull|put|ensure_writable)
 // allow function pskb_trim_rcsum
-// allow function skb_share_check
+// allow function skb_(share_check|orphan|scrub_packet|is_gso)
 // allow function skb_(get_hash|cow_head|reserve)
 // allow function skb_dst(_set)?
 // allow function ip_(do_fragment|hdr)
+// allow function skb_is_gso
+// allow function __skb_gso_segment
 // allow type rtable
 // allow function skb_(reset|set)_(mac|network)_header
 // allow function skb_(mac_header|set_transport_header|set_inner_ipproto)
@@ -115,7 +121,7 @@
 // allow function neigh_xmit
 // allow function ip_(route_output_key|rt_put|neigh_gw[46])
 // allow function ip6_route_output
-// allow function ipv6_(chk_addr|dev_get_saddr)
+// allow function ipv6_(chk_addr|chk_prefix|dev_get_saddr)
 // allow function rt6?_nexthop
 // allow function dst_(mtu|release)
 // allow function neigh_(event_send|ha_snapshot)

@@ -14,6 +14,8 @@
 #include <net/gro.h>
 #include <net/neighbour.h>
 #include <net/route.h>
+#include <net/sch_generic.h>
+#include <net/xfrm.h>
 
 #include "helpers.h"
 
@@ -59,9 +61,9 @@ void yard_napi_kick(struct napi_struct *napi)
  * What ip_forward() does to a buffer's metadata on its way from input to output; makes
  * room, of our own, for out's link-layer header.
  */
-bool yard_skb_prepare_forward(struct sk_buff *skb, struct net_device *out)
+static __always_inline bool yard_prepare(struct sk_buff *skb, struct net_device *out)
 {
-	if (skb_cow_head(skb, LL_RESERVED_SPACE(out)))
+	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(out))))
 		return false;
 	skb_forward_csum(skb);
 	skb_clear_tstamp(skb);
@@ -69,6 +71,11 @@ bool yard_skb_prepare_forward(struct sk_buff *skb, struct net_device *out)
 	skb_set_queue_mapping(skb, 0);
 	skb->dev = out;
 	return true;
+}
+
+bool yard_skb_prepare_forward(struct sk_buff *skb, struct net_device *out)
+{
+	return yard_prepare(skb, out);
 }
 
 bool yard_skb_gso_fits(const struct sk_buff *skb, u32 mtu)
@@ -95,6 +102,97 @@ void yard_skb_forget_offloads(struct sk_buff *skb)
 	skb->ip_summed = CHECKSUM_NONE;
 }
 
+/*
+ * Whether nothing has to be done to a packet for its device to take it as it is, and nobody has
+ * asked to see it on its way: what validate_xmit_skb(), taps and egress hooks look for.
+ */
+static __always_inline bool yard_is_plain(const struct sk_buff *skb, const struct net_device *dev)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+
+	if (skb->sk || skb->ip_summed == CHECKSUM_PARTIAL || info->gso_size ||
+	    skb_vlan_tag_present(skb) || secpath_exists(skb) ||
+	    info->tx_flags & (SKBTX_SCHED_TSTAMP | SKBTX_BPF))
+		return false;
+	if (skb->data_len && (info->frag_list || !(dev->features & NETIF_F_SG)))
+		return false;
+	if (!list_empty(&dev->ptype_all) || !list_empty(&dev_net(dev)->ptype_all))
+		return false;
+#ifdef CONFIG_NET_XGRESS
+	if (rcu_access_pointer(dev->tcx_egress))
+		return false;
+#endif
+#ifdef CONFIG_NETFILTER_EGRESS
+	if (rcu_access_pointer(dev->nf_hooks_egress))
+		return false;
+#endif
+	return dev->flags & IFF_UP;
+}
+
+/* The queue that __dev_queue_xmit() takes, so that packets of both ways stay in order. */
+static __always_inline struct netdev_queue *yard_pick_queue(struct sk_buff *skb, struct net_device *dev)
+{
+	const struct net_device_ops *ops = dev->netdev_ops;
+	u16 index = 0;
+
+	if (dev->real_num_tx_queues != 1) {
+#ifdef CONFIG_XPS
+		if (skb->sender_cpu - 1 >= (u32)NR_CPUS)
+			skb->sender_cpu = raw_smp_processor_id() + 1;
+#endif
+		index = ops->ndo_select_queue ? ops->ndo_select_queue(dev, skb, NULL) :
+						netdev_pick_tx(dev, skb, NULL);
+		index = netdev_cap_txqueue(dev, index);
+	}
+	skb_set_queue_mapping(skb, index);
+	return netdev_get_tx_queue(dev, index);
+}
+
+/*
+ * Sends a complete packet: straight to its device if its queueing discipline has nothing to do
+ * and would let it pass, else by that.  Bottom halves are disabled.
+ */
+static __always_inline int yard_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	int rc = NETDEV_TX_BUSY;
+	struct netdev_queue *txq;
+	struct Qdisc *q;
+
+	if (unlikely(!yard_is_plain(skb, dev)))
+		goto queue;
+	txq = yard_pick_queue(skb, dev);
+	q = rcu_dereference_bh(txq->qdisc);
+	if (q->enqueue &&
+	    (!(q->flags & TCQ_F_CAN_BYPASS) || !qdisc_is_empty(q) || qdisc_is_running(q)))
+		goto queue;
+	if (unlikely(!HARD_TX_TRYLOCK(dev, txq)))
+		goto queue;
+	if (likely(!netif_xmit_frozen_or_stopped(txq)))
+		rc = netdev_start_xmit(skb, dev, txq, false);
+	HARD_TX_UNLOCK(dev, txq);
+	if (likely(dev_xmit_complete(rc)))
+		return rc;
+queue:
+	return __dev_queue_xmit(skb, NULL);
+}
+
+int yard_skb_xmit(struct sk_buff *skb)
+{
+	return yard_xmit(skb, skb->dev);
+}
+
+/* The whole way out of a packet whose link-layer header is known. */
+int yard_skb_send(struct sk_buff *skb, struct net_device *out, const void *header)
+{
+	if (unlikely(!yard_prepare(skb, out))) {
+		kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
+		return -ENOMEM;
+	}
+	memcpy(__skb_push(skb, ETH_HLEN), header, ETH_HLEN);
+	skb_reset_mac_header(skb);
+	return yard_xmit(skb, out);
+}
+
 struct net_device *yard_pseudo_alloc(struct net *net, const char *name, u32 queues,
 				     size_t priv, const struct net_device_ops *ops,
 				     const struct ethtool_ops *ethtool)
@@ -113,9 +211,11 @@ struct net_device *yard_pseudo_alloc(struct net *net, const char *name, u32 queu
 			   IFF_NO_ADDRCONF;
 	dev->netns_immutable = true;
 	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
-	dev->features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_HIGHDMA |
-			NETIF_F_GSO_SOFTWARE;
-	dev->hw_features = dev->features;
+	/* What comes in has been checked by the device that it came by, or will be. */
+	dev->features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_RXCSUM |
+			NETIF_F_HIGHDMA | NETIF_F_GSO_SOFTWARE;
+	dev->hw_features = dev->features & ~NETIF_F_RXCSUM;
+	dev->max_mtu = ETH_MAX_MTU;
 	eth_hw_addr_random(dev);
 	return dev;
 }

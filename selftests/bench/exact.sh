@@ -41,10 +41,10 @@ swap() {
 	deliver "$packets" known 2
 	changes
 	before=$(date +%s%N)
-	"$here/yardctl" apply /tmp/add
+	"$here/yardctl" batch /tmp/add
 	now=$(date +%s%N)
 	echo "reading swap-alone 1 1 $((now - before))"
-	"$here/yardctl" apply /tmp/del
+	"$here/yardctl" batch /tmp/del
 	sleep "$settle"
 	mark veth_xmit
 	deliver "$packets" known 2
@@ -53,7 +53,7 @@ swap() {
 	(deliver 1000000 known 2) &
 	pid=$!
 	while kill -0 $pid 2>/dev/null; do
-		"$here/yardctl" apply "${files[swaps % 2]}"
+		"$here/yardctl" batch "${files[swaps % 2]}"
 		swaps=$((swaps + 1))
 	done
 	wait $pid

@@ -123,7 +123,9 @@ send() {
 	fi
 	echo reset >/proc/net/pktgen/pgctrl
 	echo "add_device g0" >/proc/net/pktgen/kpktgend_0
-	for line in "count $count" "pkt_size 60" "delay 0" "dst_mac $router_mac" \
+	# A packet is nobody else's, as it is when a driver hands it over: pktgen usually keeps hold of
+	# it, and then everybody but mirred has to make a copy first.
+	for line in "count $count" "pkt_size 60" "delay 0" "dst_mac $router_mac" "flag !SHARED" \
 		"${lines[@]}" "$@"; do
 		echo "$line" >/proc/net/pktgen/g0
 	done

@@ -91,7 +91,7 @@ while True:
 
 # stage_services: both services, by way of the claimed devices.
 stage_services() {
-	yardctl apply - <<-EOF
+	yardctl batch - <<-EOF
 		service add tcp $VIP:80 -d 10.31.2.2:80
 		service add udp $VIP:9 -d 10.31.2.2:9
 	EOF

@@ -13,7 +13,7 @@ VIP=10.9.9.9
 GATEWAY=10.0.1.1
 CLIENT=10.0.1.2
 
-# The wire between client and switch.
+# The wire between client and switch, or "veth".
 FRONT_WIRE=0
 
 # topology KIND...: the client, and a server for each KIND, "veth" or "igb".  Sets
@@ -23,8 +23,15 @@ topology() {
 	local n=0 kind
 	back=() back_peer=() server=()
 	need ip ethtool jq ping
-	wire "$FRONT_WIRE"
-	front=$B front_peer=$A
+	if [ "$FRONT_WIRE" = veth ]; then
+		front=front0 front_peer=peer0
+		ip link add front0 type veth peer name peer0
+		defer ip link del front0
+		ethtool -K front0 gro on
+	else
+		wire "$FRONT_WIRE"
+		front=$B front_peer=$A
+	fi
 	forwarding_on
 	name_space client
 	connect "$front" "$front_peer" "$client" 10.0.1

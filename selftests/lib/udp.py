@@ -5,6 +5,7 @@
 udp.py echo NAME PORT [--no-checksum]
     answers each datagram with "NAME CLIENT_ADDRESS CLIENT_PORT TEXT"
 udp.py ask ADDRESS PORT FIRST COUNT [--no-checksum] [--times N] [--pause SECONDS]
+           [--patience SECONDS]
     asks from COUNT ports of its own, FIRST and on, and prints "PORT ANSWER" for each, "PORT -"
     where none came from where it was asked
 udp.py send ADDRESS PORT FIRST COUNT
@@ -55,7 +56,7 @@ def ask(args):
     """Asks from each port."""
     for port in range(args.first, args.first + args.count):
         with udp_socket(port, args.no_checksum) as made:
-            made.settimeout(2)
+            made.settimeout(args.patience)
             for turn in range(args.times):
                 if turn:
                     time.sleep(args.pause)
@@ -94,6 +95,7 @@ command.add_argument("count", type=int)
 command.add_argument("--no-checksum", action="store_true")
 command.add_argument("--times", type=int, default=1)
 command.add_argument("--pause", type=float, default=0)
+command.add_argument("--patience", type=float, default=2)
 command.set_defaults(run=ask)
 command = commands.add_parser("send")
 command.add_argument("address")

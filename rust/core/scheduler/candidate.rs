@@ -2,6 +2,7 @@
 
 //! A destination as the schedulers see it while their tables are filled.
 
+use super::super::sort::sort_by_key;
 use super::super::tuple::{
     Endpoint,
     IpAddress, //
@@ -54,38 +55,7 @@ pub fn common_weight(candidates: &[Candidate]) -> u64 {
     })
 }
 
-/// Sorts candidates by their identity, without memory of its own: heapsort.
-///
-/// The standard library's sort ends in a panic for orders that contradict themselves; that call
-/// does not return, which the kernel's objtool does not know and warns of.
+/// Sorts candidates by their identity.
 pub fn sort(candidates: &mut [Candidate]) {
-    for root in (0..candidates.len() / 2).rev() {
-        sift_down(candidates, root);
-    }
-    for end in (1..candidates.len()).rev() {
-        candidates.swap(0, end);
-        if let Some(heap) = candidates.get_mut(..end) {
-            sift_down(heap, 0);
-        }
-    }
-}
-
-/// Moves a heap's element down to where none below it is greater.
-fn sift_down(heap: &mut [Candidate], mut root: usize) {
-    let identity = |heap: &[Candidate], index: usize| heap.get(index).map(|c| c.identity);
-    loop {
-        let left = root.wrapping_mul(2).wrapping_add(1);
-        let right = left.wrapping_add(1);
-        // An element that is not there is less than any.
-        let child = if identity(heap, right) > identity(heap, left) {
-            right
-        } else {
-            left
-        };
-        if identity(heap, child) <= identity(heap, root) {
-            return;
-        }
-        heap.swap(root, child);
-        root = child;
-    }
+    sort_by_key(candidates, |candidate| candidate.identity);
 }

@@ -28,9 +28,16 @@ use super::{
     NOBODY, //
 };
 
-/// Places in a table, a prime: the paper's choice for up to some 600 destinations, whose
-/// shares then differ by less than 1 %.
-pub const TABLE_LENGTH: u32 = 65_537;
+/// Places in a table, primes: as many as there are a hundred for each destination, whatever its
+/// weight, so that equal shares differ by 1 % at most. The last is the paper's choice, good for some
+/// 600 destinations, and taken for more as well. A table is worked out in time that is in
+/// proportion to its length and its logarithm, for each change of a weight: thousands of
+/// services with a few destinations each would spend most of that, and of their memory, on
+/// differences that nobody can see.
+pub const LENGTHS: [u32; 4] = [4099, 10_007, 25_013, 65_537];
+
+/// Places for each destination.
+const PLACES_EACH: usize = 100;
 
 /// Places in a table for packets of which nothing is remembered, of a service whose scheduler
 /// has none that would do: a prime as well. Shares of a hundred destinations differ by 2.5 %.
@@ -47,8 +54,13 @@ const ATTEMPTS: u32 = 64;
 impl Schedule for Maglev {
     const STATELESS: bool = true;
 
-    fn table_len(_candidates: &[Candidate]) -> u32 {
-        TABLE_LENGTH
+    /// Those of weight 0 count as well: that a server fails changes no length, which would change
+    /// all that is in the table.
+    fn table_len(candidates: &[Candidate]) -> u32 {
+        let places = candidates.len().saturating_mul(PLACES_EACH);
+        let [shorter @ .., longest] = LENGTHS;
+        let fits = |length: &u32| places <= *length as usize;
+        shorter.into_iter().find(fits).unwrap_or(longest)
     }
 
     fn fill(table: &mut [u16], candidates: &mut [Candidate]) -> Result<(), Error> {
@@ -116,6 +128,7 @@ pub fn populate(table: &mut [u16], candidates: &mut [Candidate]) -> Result<(), E
         candidate.credit = heaviest.wrapping_sub(candidate.weight);
     }
     let mut filled = 0_u32;
+    let mut last = Last::none();
     loop {
         for candidate in candidates.iter_mut().filter(|c| c.weight > 0) {
             // In u64, since both may be close to 2^32.
@@ -128,7 +141,11 @@ pub fn populate(table: &mut [u16], candidates: &mut [Candidate]) -> Result<(), E
                     continue;
                 }
             }
-            take_place(table, length, candidate);
+            if length.wrapping_sub(filled) > Last::MOST as u32 {
+                take_place(table, length, candidate);
+            } else {
+                last.take_place(table, length, candidate);
+            }
             filled = filled.wrapping_add(1);
             if filled == length {
                 return Ok(());
@@ -142,12 +159,7 @@ fn take_place(table: &mut [u16], length: u32, candidate: &mut Candidate) {
     // A permutation has every place once, so this ends as long as one is free.
     for _ in 0..length {
         let place = candidate.offset;
-        let next = u64::from(place) + u64::from(candidate.skip);
-        // Below `length`, as both were.
-        candidate.offset = match next.checked_sub(u64::from(length)) {
-            Some(wrapped) => wrapped as u32,
-            None => next as u32,
-        };
+        candidate.offset = next(place, candidate.skip, length);
         if let Some(entry) = table.get_mut(place as usize) {
             if *entry == NOBODY {
                 *entry = candidate.index;
@@ -155,4 +167,93 @@ fn take_place(table: &mut [u16], length: u32, candidate: &mut Candidate) {
             }
         }
     }
+}
+
+/// The place after `place` of a permutation. Below `length`, as both were.
+fn next(place: u32, skip: u32, length: u32) -> u32 {
+    let next = u64::from(place) + u64::from(skip);
+    match next.checked_sub(u64::from(length)) {
+        Some(wrapped) => wrapped as u32,
+        None => next as u32,
+    }
+}
+
+/// The last free places of a table. As there are fewer of them, it takes longer and longer to come
+/// upon one, half of the time in all: it is quicker to work out for each how far it is.
+struct Last {
+    free: [u32; Self::MOST],
+    count: usize,
+}
+
+impl Last {
+    const MOST: usize = 128;
+
+    fn none() -> Self {
+        Self {
+            free: [0; Self::MOST],
+            count: 0,
+        }
+    }
+
+    /// Looks for the places; once.
+    fn find(&mut self, table: &[u16]) {
+        let free = table
+            .iter()
+            .zip(0_u32..)
+            .filter(|(entry, _)| **entry == NOBODY);
+        for ((_, place), slot) in free.zip(self.free.iter_mut()) {
+            *slot = place;
+            self.count = self.count.wrapping_add(1);
+        }
+    }
+
+    /// The same as the other [`take_place`], to the same effect.
+    fn take_place(&mut self, table: &mut [u16], length: u32, candidate: &mut Candidate) {
+        if self.count == 0 {
+            self.find(table);
+        }
+        // The permutation is at `offset + n * skip` after `n` steps: with the inverse of `skip`, `n`
+        // follows from the place.
+        let inverse = inverse(candidate.skip, length);
+        let steps = |place: u32| {
+            // Above 0, as `offset` is below `length`.
+            let ahead = u64::from(place)
+                .wrapping_add(u64::from(length))
+                .wrapping_sub(u64::from(candidate.offset));
+            product(ahead, inverse, length)
+        };
+        let free = self.free.get(..self.count).unwrap_or_default();
+        let nearest = free
+            .iter()
+            .zip(0_usize..)
+            .min_by_key(|(place, _)| steps(**place));
+        let Some((place, index)) = nearest.map(|(place, index)| (*place, index)) else {
+            return;
+        };
+        self.count = self.count.wrapping_sub(1);
+        self.free.swap(index, self.count);
+        candidate.offset = next(place, candidate.skip, length);
+        if let Some(entry) = table.get_mut(place as usize) {
+            *entry = candidate.index;
+        }
+    }
+}
+
+/// A product in the field of a prime, of numbers below 2^32.
+fn product(a: u64, b: u64, prime: u32) -> u64 {
+    a.wrapping_mul(b).checked_rem(u64::from(prime)).unwrap_or(0)
+}
+
+/// The inverse of a number in the field of a prime: Fermat's little theorem.
+fn inverse(number: u32, prime: u32) -> u64 {
+    let mut exponent = prime.wrapping_sub(2);
+    let (mut power, mut result) = (u64::from(number), 1);
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            result = product(result, power, prime);
+        }
+        power = product(power, power, prime);
+        exponent >>= 1;
+    }
+    result
 }

@@ -14,7 +14,7 @@ use switchyard_core_loom::core::books::{Books, Budget};
 use switchyard_core_loom::core::bucket::Bucket;
 use switchyard_core_loom::core::connection::Connection;
 use switchyard_core_loom::core::connection_state::ConnectionState as State;
-use switchyard_core_loom::core::connection_table::{ConnectionTable, Fate};
+use switchyard_core_loom::core::connection_table::{ConnectionTable, Fate, Settled};
 use switchyard_core_loom::core::connections::{Connections as _, Found, Insertion};
 use switchyard_core_loom::core::free_list::FreeGroup;
 use switchyard_core_loom::core::memory::{Buckets, Layout, Memory};
@@ -402,12 +402,16 @@ fn half_open_is_counted_once() {
             let store = store.clone();
             spawn(1, move || {
                 let mut told = 0;
-                store
-                    .view()
-                    .expire(0..CHUNK, 60_000, &Timeouts::default(), |_| {
+                store.view().expire(
+                    0..CHUNK,
+                    60_000,
+                    &Timeouts::default(),
+                    |_| {
                         told += 1;
                         Fate::Remove
-                    });
+                    },
+                    |_| {},
+                );
                 told
             })
         };
@@ -436,16 +440,25 @@ fn a_turn_and_a_packet() {
         let collector = {
             let store = store.clone();
             spawn(1, move || {
-                store
-                    .view()
-                    .expire(0..CHUNK, 60_000, &Timeouts::default(), |_| {
-                        Fate::Turn(State::Expired)
-                    })
+                let mut steps = Vec::new();
+                store.view().expire(
+                    0..CHUNK,
+                    60_000,
+                    &Timeouts::default(),
+                    |_| Fate::Turn(State::Expired),
+                    |done| match done {
+                        Settled::Turned { connection, from } => {
+                            steps.push((*from, connection.state));
+                        }
+                        Settled::Removed(_) => panic!("nobody takes it out"),
+                    },
+                );
+                steps
             })
         };
         let table = store.view();
         let found = forward(&table, &wanted).expect("nobody takes it out");
-        table.touch(
+        let own = table.touch(
             found.handle,
             found.connection.state,
             1,
@@ -454,10 +467,20 @@ fn a_turn_and_a_packet() {
                 other => other,
             },
         );
-        collector.join().expect("collector");
+        let mut steps = collector.join().expect("collector");
+        steps.extend(own);
         let found = forward(&table, &wanted).expect("nobody takes it out");
         let state = found.connection.state;
         assert!(matches!(state, State::Established | State::Expired));
+        // Whoever keeps accounts by the steps told comes to what there is.
+        let counted = |wanted: State| {
+            let one = |state: State| i32::from(state == wanted);
+            let told: i32 = steps.iter().map(|(from, to)| one(*to) - one(*from)).sum();
+            told + one(State::SynReceived)
+        };
+        for wanted in [State::SynReceived, State::Established, State::Expired] {
+            assert_eq!(counted(wanted), i32::from(state == wanted), "{steps:?}");
+        }
         store.check(&[Connection { state, ..wanted }]);
     });
 }

@@ -11,13 +11,15 @@ use common::{empty_table, endpoint, table, Random, Table, CHUNK};
 use switchyard_core::core::bucket;
 use switchyard_core::core::connection::Connection;
 use switchyard_core::core::connection_state::ConnectionState as State;
-use switchyard_core::core::connection_table::Fate;
+use switchyard_core::core::connection_table::{Fate, Settled};
 use switchyard_core::core::connections::{Connections as _, Insertion};
 use switchyard_core::core::method::Method;
 use switchyard_core::core::resize::wanted_buckets;
 use switchyard_core::core::slot::Stored;
 use switchyard_core::core::timeouts::{Timeouts, LONGEST_TIMEOUT};
-use switchyard_core::core::tuple::{Direction, Endpoint, Ipv4Address, Ipv6Address, Protocol, Seed};
+use switchyard_core::core::tuple::{
+    selection_hash, Direction, Endpoint, Ipv4Address, Ipv6Address, Protocol, Seed,
+};
 
 /// The test for each family.
 macro_rules! for_both {
@@ -658,22 +660,108 @@ fn hash_spreads() {
     }
 }
 
+/// A sum of both halves of an IPv6 address without a secret, as anybody can work it out.
+fn sum_of(address: u128) -> u64 {
+    ((address >> 64) as u64)
+        .rotate_left(32)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        ^ address as u64
+}
+
+/// Addresses that have the same such sum.
+fn meeting() -> impl Iterator<Item = Ipv6Address> {
+    let target = sum_of(1 << 64 | 1);
+    (1..16_385_u64).map(move |high| {
+        let low = sum_of(u128::from(high) << 64) ^ target;
+        let address = u128::from(high) << 64 | u128::from(low);
+        assert_eq!(sum_of(address), target);
+        Ipv6Address::from_bits(address)
+    })
+}
+
 /// Whoever may choose all of an IPv6 address, but does not know the secret, cannot make hashes
-/// meet: not by the sum that is used where there is no secret.
+/// meet.
 #[test]
 fn chosen_addresses_spread() {
-    use switchyard_core::core::tuple::Address;
+    let seed = Seed([3, 4]);
+    let clients = meeting().map(|address| Ipv6Address::pack(Endpoint::new(address, 1), 6));
+    assert_spread(
+        clients.map(|client| Ipv6Address::hash_client(seed, client)),
+        "chosen clients",
+    );
+    // Tables are chosen by the upper bits, places by the lower ones.
+    let ends = |hash: u64| (hash >> 54) << 32 | hash & 0x3ff;
+    for seed in SECRETS.map(Seed) {
+        let hash = |address: Ipv6Address| ends(seed.hash_address(address.into()));
+        assert_spread(meeting().map(hash), "chosen addresses");
+        let near = (0..16_384).map(|low| Ipv6Address::from_bits(0x2001_0db8 << 96 | low));
+        assert_spread(near.map(hash), "neighbours");
+        let near = (0..16_384).map(|low| Ipv4Address::from_bits(0x0a00_0000 | low));
+        let hash = |address: Ipv4Address| ends(seed.hash_address(address.into()));
+        assert_spread(near.map(hash), "neighbours of IPv4");
+    }
+}
 
-    let target = Ipv6Address::from_bits(1 << 64 | 1).mixed();
-    let hashes = (1..16_385_u64).map(|high| {
-        let high_only = Ipv6Address::from_bits(u128::from(high) << 64);
-        let low = high_only.mixed() ^ target;
-        let address = Ipv6Address::from_bits(u128::from(high) << 64 | u128::from(low));
-        assert_eq!(address.mixed(), target);
-        Ipv6Address::hash_client(
-            Seed([3, 4]),
-            Ipv6Address::pack(Endpoint::new(address, 1), 6),
-        )
-    });
-    assert_spread(hashes, "chosen");
+/// Numbers such as the kernel's random ones.
+const SECRETS: [[u64; 2]; 2] = [
+    [0x8f1b_2c3d_4e5f_6071, 0xd1e2_f3a4_b5c6_9788],
+    [0x3c6e_f372_fe94_f82b, 0xa54f_f53a_5f1d_36f1],
+];
+
+/// No change of two bits of an address is one that its hash does not see, or sees alike under
+/// another secret.
+#[test]
+fn no_two_bits_cancel_each_other_out() {
+    let service = Endpoint::new(Ipv6Address::from_bits(0x2001_0db8 << 96 | 0x80), 80);
+    let chosen = |address: u128| {
+        let client = Endpoint::new(Ipv6Address::from_bits(address), 40_000);
+        u64::from(selection_hash(Protocol::Tcp, client, service))
+    };
+    let keyed = |seed: [u64; 2]| {
+        move |address: u128| Seed(seed).hash_address(Ipv6Address::from_bits(address).into())
+    };
+    let [one, other] = SECRETS.map(keyed);
+    let base = 0x2001_0db8_0001_0002_0003_0004_0005_0006_u128;
+    let mut alike = 0;
+    for first in 0..128 {
+        for second in 0..first {
+            let flipped = base ^ (1 << first) ^ (1 << second);
+            for hash in [&chosen as &dyn Fn(u128) -> u64, &one, &other] {
+                assert_ne!(hash(base), hash(flipped), "bits {first} and {second}");
+            }
+            let change = |hash: &dyn Fn(u128) -> u64| hash(base) ^ hash(flipped);
+            alike += u32::from(change(&one) == change(&other));
+        }
+    }
+    assert_eq!(alike, 0);
+}
+
+/// What a connection's accounts are told at its end is what it was at that moment, not what it was
+/// when its fate was chosen.
+#[test]
+fn expiry_tells_the_states_that_there_were() {
+    let idle = 2_000_000;
+    for fate in [Fate::Remove, Fate::Turn(State::Expired)] {
+        let table = table::<Ipv4Address>(16, 4);
+        let wanted = connection(3, 4, 4);
+        let handle = made(&table, &wanted);
+        assert_eq!(
+            table.touch(handle, wanted.state, 1, |_| State::Established),
+            Some((wanted.state, State::Established))
+        );
+        let settled = table.settle(idle, &Timeouts::default(), |connection| {
+            assert_eq!(connection.state, State::Established);
+            // The client's FIN comes by another CPU, just now.
+            let step = table.touch(handle, State::Established, 1, |_| State::FinClient);
+            assert_eq!(step, Some((State::Established, State::FinClient)));
+            fate
+        });
+        match (fate, settled.as_slice()) {
+            (Fate::Remove, [Settled::Removed(gone)]) => assert_eq!(gone.state, State::FinClient),
+            (Fate::Turn(to), [Settled::Turned { connection, from }]) => {
+                assert_eq!((*from, connection.state), (State::FinClient, to));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }

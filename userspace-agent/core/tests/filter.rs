@@ -11,10 +11,11 @@ use std::collections::HashMap;
 use common::{context, endpoint, filter, table, Config, Forward, Random, Table, Verdict};
 use switchyard_core::core::checksum::{fold, pseudo_header, sum};
 use switchyard_core::core::connection_state::ConnectionState as State;
-use switchyard_core::core::connection_table::Fate;
+use switchyard_core::core::connection_table::{Fate, Settled};
 use switchyard_core::core::connections::Connections as _;
 use switchyard_core::core::drop_reason::DropReason;
 use switchyard_core::core::ipv4::{self, Ipv4};
+use switchyard_core::core::method::Method;
 use switchyard_core::core::packet::{ChecksumState, SlicePacket};
 use switchyard_core::core::scheduler::Scheduler;
 use switchyard_core::core::tcp::{Flags, Tcp};
@@ -150,11 +151,16 @@ impl Switch {
     /// Lets the collector go round, with the accounts told.
     fn expire(&self) -> u32 {
         use switchyard_core::filter::Services;
-        self.table
-            .expire(0..u32::MAX, self.now, &Timeouts::default(), |gone| {
-                self.config.closed(gone);
-                Fate::Remove
-            })
+        let settled = self
+            .table
+            .settle(self.now, &Timeouts::default(), |_| Fate::Remove);
+        for done in &settled {
+            match done {
+                Settled::Removed(gone) => self.config.closed(gone),
+                Settled::Turned { .. } => panic!("{done:?}"),
+            }
+        }
+        settled.len() as u32
     }
 }
 
@@ -309,6 +315,61 @@ fn without_the_service() {
         Verdict::Answer(Some(DropReason::ResetSent))
     ));
     assert_eq!(switch.state(client(1), web()), Some(State::FinClient));
+}
+
+/// With the machine's own sockets as the last resort, a whole connection goes there, not just its
+/// first segment, and goes on when there is a destination again. A UDP flow chooses each time.
+#[test]
+fn the_last_resort() {
+    let mut switch = Switch::new(Config::default(), 8);
+    let (web, dns) = (web(), endpoint("192.0.2.1", 53));
+    let set = |config: &mut Config, destinations: &[(Endpoint, u32)]| {
+        for (protocol, listener) in [(Protocol::Tcp, web), (Protocol::Udp, dns)] {
+            config.add(protocol, listener, Scheduler::Maglev, destinations, 10);
+            let service = config.services.get_mut(&(protocol, listener.any()));
+            service.expect("added").options.local_fallback = true;
+        }
+    };
+    let method = |switch: &mut Switch, protocol, from, to, flags| {
+        let mut bytes = packet(protocol, from, to, flags);
+        let before = bytes.clone();
+        let context = context(&switch.config, &switch.table, switch.now);
+        let mut packet = SlicePacket::new(&mut bytes, ChecksumState::Full);
+        match filter::<Ipv4Address, _, _, _>(&context, &mut packet) {
+            Verdict::Forward(forward) => {
+                if forward.method == Method::Local {
+                    assert_eq!(packet.as_slice(), before, "delivered as it came");
+                }
+                Some(forward.method)
+            }
+            Verdict::Answer(Some(DropReason::ResetSent)) => None,
+            other => panic!("{other:?}"),
+        }
+    };
+    set(&mut switch.config, &[]);
+    for flags in [SYN, SYN, ACK, ACK] {
+        let went = method(&mut switch, Protocol::Tcp, client(1), web, flags);
+        assert_eq!(went, Some(Method::Local), "{flags:?}");
+    }
+    assert_eq!(switch.state(client(1), web), Some(State::Established));
+    let went = method(&mut switch, Protocol::Udp, client(1), dns, Flags(0));
+    assert_eq!(went, Some(Method::Local));
+    // What nobody has begun belongs to nothing.
+    let went = method(&mut switch, Protocol::Tcp, client(2), web, ACK);
+    assert_eq!(went, None);
+
+    set(&mut switch.config, &[(real(1), 1)]);
+    let went = method(&mut switch, Protocol::Tcp, client(1), web, ACK);
+    assert_eq!(went, Some(Method::Local), "goes on");
+    let went = method(&mut switch, Protocol::Udp, client(1), dns, Flags(0));
+    assert_eq!(went, Some(Method::Nat), "chooses again");
+    let went = method(&mut switch, Protocol::Tcp, client(3), web, SYN);
+    assert_eq!(went, Some(Method::Nat));
+    // And its ports, used again, are the destination's.
+    let went = method(&mut switch, Protocol::Tcp, client(1), web, FIN | ACK);
+    assert_eq!(went, Some(Method::Local));
+    let went = method(&mut switch, Protocol::Tcp, client(1), web, SYN);
+    assert_eq!(went, Some(Method::Nat));
 }
 
 #[test]

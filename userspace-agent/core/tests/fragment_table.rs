@@ -51,6 +51,31 @@ fn overdue(table: &mut Table, bytes: u32, now: u32) -> Vec<u32> {
     std::iter::from_fn(|| table.overdue(bytes, now)).collect()
 }
 
+/// Whoever sends fragments cannot have them meet where others' are by what is changed of the
+/// address: neither by two bits, nor by the same bits under another secret.
+#[test]
+fn addresses_do_not_meet() {
+    let seeds = [
+        Seed([0x8f1b_2c3d_4e5f_6071, 0xd1e2_f3a4_b5c6_9788]),
+        Seed([0x3c6e_f372_fe94_f82b, 0xa54f_f53a_5f1d_36f1]),
+    ];
+    let to = Ipv6Address::from_bits(0x2001_0db8 << 96 | 0x80).into();
+    let base = 0x2001_0db8_0001_0002_0003_0004_0005_0006_u128;
+    let hash = |seed, from: u128| {
+        let from = Ipv6Address::from_bits(from).into();
+        Key::new(from, to, 17, &piece(1, 0, 8, true)).hash(seed)
+    };
+    for first in 0..128 {
+        for second in 0..first {
+            let flipped = base ^ (1 << first) ^ (1 << second);
+            let [one, other] = seeds.map(|seed| hash(seed, base) ^ hash(seed, flipped));
+            let lower = |change: u64| change & 0xffff_ffff;
+            assert!(lower(one) != 0 && lower(other) != 0, "{first} {second}");
+            assert_ne!(one, other, "{first} {second}");
+        }
+    }
+}
+
 #[test]
 fn keys() {
     let v4 = |last| Ipv4Address::from_octets([10, 0, 0, last]).into();

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use common::{endpoint, Idle, Random};
 use proptest::prelude::*;
 use switchyard_core::core::scheduler::candidate::{common_weight, sort, Candidate};
-use switchyard_core::core::scheduler::maglev::{populate, SMALL_LENGTH, TABLE_LENGTH};
+use switchyard_core::core::scheduler::maglev::{populate, LENGTHS, SMALL_LENGTH};
 use switchyard_core::core::scheduler::weighted_round_robin::LONGEST;
 use switchyard_core::core::scheduler::{Arrival, Error, Loads, Scheduler, NOBODY};
 use switchyard_core::core::tuple::{
@@ -69,9 +69,19 @@ fn the_papers_example() {
 
 #[test]
 fn maglev_equal_weights_differ_by_one() {
-    for count in [1, 2, 3, 10, 400, 1000] {
+    for (count, length) in [
+        (1, 4099),
+        (2, 4099),
+        (3, 4099),
+        (40, 4099),
+        (41, 10_007),
+        (100, 10_007),
+        (101, 25_013),
+        (251, 65_537),
+        (1000, 65_537),
+    ] {
         let table = filled(Scheduler::Maglev, &mut candidates(&vec![3; count]));
-        assert_eq!(table.len(), 65_537);
+        assert_eq!(table.len(), length);
         let shares = shares(&table, count);
         let (least, most) = (shares.iter().min().unwrap(), shares.iter().max().unwrap());
         assert!(most - least <= 1, "{count}: {least} {most}");
@@ -93,6 +103,82 @@ fn maglev_ignores_the_order_of_entry() {
             *candidate = Candidate::new(candidate.index, candidate.identity, candidate.weight);
         }
         assert_eq!(filled(Scheduler::Maglev, &mut order), table);
+    }
+}
+
+/// The paper's pseudocode as it stands, for weights of 1: what comes out is the same.
+#[test]
+fn maglev_is_as_the_paper_says() {
+    for (length, count) in [(251_usize, 7_usize), (1009, 40), (4099, 40), (10_007, 99)] {
+        let mut plain: Vec<Candidate> = candidates(&vec![1; count]);
+        for (n, candidate) in plain.iter_mut().enumerate() {
+            candidate.offset = (n * 7919 % length) as u32;
+            candidate.skip = (n * 104_729 % (length - 1) + 1) as u32;
+        }
+        let mut table = vec![7; length];
+        assert_eq!(populate(&mut table, &mut plain.clone()), Ok(()));
+        let mut expected = vec![NOBODY; length];
+        let mut filled = 0;
+        let mut steps = vec![0_usize; count];
+        'all: loop {
+            for (candidate, step) in plain.iter().zip(&mut steps) {
+                let place = loop {
+                    let (offset, skip) = (candidate.offset as usize, candidate.skip as usize);
+                    let place = (offset + skip * *step) % length;
+                    *step += 1;
+                    if expected[place] == NOBODY {
+                        break place;
+                    }
+                };
+                expected[place] = candidate.index;
+                filled += 1;
+                if filled == length {
+                    break 'all;
+                }
+            }
+        }
+        assert_eq!(table, expected, "{length}");
+    }
+}
+
+/// Who fails or is drained has weight 0 and stays a candidate: the length is the same, and few
+/// places of the others change.
+#[test]
+fn maglev_failure_changes_no_length() {
+    let mut weights = vec![1; 41];
+    let before = filled(Scheduler::Maglev, &mut candidates(&weights));
+    weights[7] = 0;
+    weights[8] = 0;
+    let after = filled(Scheduler::Maglev, &mut candidates(&weights));
+    assert_eq!(
+        (before.len(), after.len()),
+        (LENGTHS[1] as usize, LENGTHS[1] as usize)
+    );
+    let of_others = |(old, new): &(&u16, &u16)| !matches!(**old, 7 | 8) && old != new;
+    let moved = before.iter().zip(&after).filter(of_others).count();
+    assert!(moved * 100 < before.len() * 6, "{moved}");
+}
+
+/// How long a table takes. For a thousand services that have a hundred destinations each:
+/// `cargo test --release -p switchyard-core --test schedulers -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn maglev_takes_time() {
+    for count in [2_u32, 40, 100, 600] {
+        let begin = std::time::Instant::now();
+        let mut length = 0;
+        for round in 0..100_u32 {
+            let mut candidates: Vec<_> = (0..count)
+                .map(|n| {
+                    Candidate::new(n as u16, identity((round * count + n) as usize), 1 + n % 5)
+                })
+                .collect();
+            length = filled(Scheduler::Maglev, &mut candidates).len();
+        }
+        println!(
+            "{count} destinations, {length} places: {:?} a table",
+            begin.elapsed() / 100
+        );
     }
 }
 
@@ -128,7 +214,7 @@ fn maglev_is_pinned() {
     assert_eq!((digest(&table), hash), (PINNED_TABLE, PINNED_HASH));
 }
 
-const PINNED_TABLE: u64 = 8673665467863225725;
+const PINNED_TABLE: u64 = 5636646076718146628;
 const PINNED_HASH: u32 = 4285695645;
 
 /// Without one of a hundred, its places go to others, and few others change.
@@ -165,13 +251,13 @@ fn maglev_weights_are_proportions() {
         let table = filled(Scheduler::Maglev, &mut candidates(&weights));
         let total: u64 = weights.iter().map(|w| u64::from(*w)).sum();
         for (share, weight) in shares(&table, weights.len()).iter().zip(&weights) {
-            let exact = f64::from(TABLE_LENGTH) * f64::from(*weight) / total as f64;
+            let exact = table.len() as f64 * f64::from(*weight) / total as f64;
             if *weight == 0 {
                 assert_eq!(*share, 0);
             } else {
                 assert!(*share > 0);
                 assert!(
-                    (f64::from(*share) - exact).abs() <= 1.5,
+                    (f64::from(*share) - exact).abs() <= 2.0,
                     "{weights:?} {share} {exact}"
                 );
             }
@@ -554,7 +640,7 @@ fn maglev_is_pinned_for_ipv6() {
     assert_eq!((digest(&table), client), PINNED_IPV6);
 }
 
-const PINNED_IPV6: (u64, u32) = (3812442830338343469, 795727954);
+const PINNED_IPV6: (u64, u32) = (1328889688052176450, 795727954);
 
 #[test]
 fn a_small_table_will_do_without_state() {

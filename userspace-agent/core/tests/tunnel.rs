@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tunnels' headers, errors about tunnelled packets, and the clamping of segment sizes.
+//! Tunnels' headers, and errors about tunnelled packets.
 
 #![allow(missing_docs)]
 
 mod build;
 
-use build::{icmp, packet, plain, transport, Build};
+use build::{icmp, packet, plain, Build};
 use proptest::prelude::*;
 use switchyard_core::core::icmp::Cause;
 use switchyard_core::core::icmp_error;
 use switchyard_core::core::ipv4::Ipv4;
 use switchyard_core::core::ipv6::Ipv6;
 use switchyard_core::core::method::Encapsulation;
-use switchyard_core::core::packet::ChecksumState;
-use switchyard_core::core::tcp_options::clamp_segment_size;
 use switchyard_core::core::tunnel::{overhead, Inner, Tunnel, Tunnelled};
 use switchyard_core::core::tuple::{Endpoint, Family, Ipv4Address, Ipv6Address, Protocol};
 
@@ -292,85 +290,7 @@ fn not_tunnelled() {
     assert!(Tunnelled::read(&[], gue).is_none());
 }
 
-/// A SYN with these options.
-fn syn(options: &[u8]) -> (Vec<u8>, [u8; 12]) {
-    let (a, b) = (Endpoint::new(v4(1), 5), Endpoint::new(v4(2), 80));
-    let mut bytes = transport(Protocol::Tcp, a, b, &[]);
-    bytes[12] = ((20 + options.len()) * 4) as u8;
-    bytes[13] = 2;
-    bytes.extend(options);
-    bytes[16..18].fill(0);
-    let pseudo = Ipv4Address::pseudo(a.address, b.address, 6, bytes.len());
-    let check = plain(&[&pseudo[..], &bytes].concat());
-    bytes[16..18].copy_from_slice(&check.to_be_bytes());
-    (bytes, pseudo.try_into().expect("12 bytes"))
-}
-
-fn is_right(bytes: &[u8], pseudo: &[u8]) -> bool {
-    plain(&[pseudo, bytes].concat()) == 0
-}
-
-#[test]
-fn segment_sizes() {
-    let full = ChecksumState::Full;
-    for options in [
-        &[2, 4, 5, 0xb4][..],
-        &[1, 2, 4, 5, 0xb4, 0, 0, 0],
-        &[3, 3, 7, 2, 4, 5, 0xb4, 1],
-        &[4, 2, 2, 4, 5, 0xb4, 1, 1],
-    ] {
-        let (mut bytes, pseudo) = syn(options);
-        assert!(clamp_segment_size(&mut bytes, 1400, full));
-        assert!(is_right(&bytes, &pseudo), "{options:?}");
-        assert!(bytes[20..].windows(4).any(|four| four == [2, 4, 5, 0x78]));
-        // It fits now.
-        assert!(!clamp_segment_size(&mut bytes, 1400, full));
-        let (mut bytes, _) = syn(options);
-        let before = bytes[16..18].to_vec();
-        assert!(clamp_segment_size(&mut bytes, 1400, ChecksumState::Partial));
-        assert_eq!(bytes[16..18], before);
-    }
-    for options in [
-        &[][..],
-        &[2, 4, 5, 0x78],
-        &[0, 2, 4, 5, 0xb4, 0, 0, 0],
-        &[2, 3, 5, 1],
-        &[3, 0, 2, 4, 5, 0xb4, 1, 1],
-        &[3, 1, 2, 4, 5, 0xb4, 1, 1],
-        &[1, 1, 1, 2],
-        &[8, 200, 2, 4, 5, 0xb4, 1, 1],
-    ] {
-        let (mut bytes, _) = syn(options);
-        let before = bytes.clone();
-        assert!(!clamp_segment_size(&mut bytes, 1400, full), "{options:?}");
-        assert_eq!(bytes, before);
-    }
-    // Not without SYN, and not in a header that lies.
-    let (mut bytes, _) = syn(&[2, 4, 5, 0xb4]);
-    bytes[13] = 0x10;
-    assert!(!clamp_segment_size(&mut bytes, 1400, full));
-    let (mut bytes, _) = syn(&[2, 4, 5, 0xb4]);
-    assert!(!clamp_segment_size(&mut bytes[..23], 1400, full));
-    bytes[12] = 0x40;
-    assert!(!clamp_segment_size(&mut bytes, 1400, full));
-}
-
 proptest! {
-    /// Whatever options come, at most the two bytes and the checksum change, and it stays right.
-    #[test]
-    fn options_of_noise(mut options in prop::collection::vec(prop::sample::select(vec![0, 1, 2, 3, 4, 5, 8, 255]), 0..40)) {
-        options.truncate(options.len() / 4 * 4);
-        let (mut bytes, pseudo) = syn(&options);
-        let before = bytes.clone();
-        if clamp_segment_size(&mut bytes, 600, ChecksumState::Full) {
-            let changed = before[20..].iter().zip(&bytes[20..]).filter(|(a, b)| a != b).count();
-            prop_assert!(changed <= 2);
-        } else {
-            prop_assert_eq!(&before, &bytes);
-        }
-        prop_assert!(is_right(&bytes, &pseudo));
-    }
-
     /// Whatever is quoted is read without harm.
     #[test]
     fn quotes_of_noise(bytes in prop::collection::vec(prop::sample::select(vec![0, 4, 0x45, 17, 41, 0x60, 0x17, 0xc0]), 0..90)) {

@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use netlink_packet_core::{DefaultNla, Emitable, NlasIterator, NLA_F_NESTED};
+use netlink_packet_core::{NlasIterator, NLA_ALIGNTO, NLA_F_NESTED, NLA_HEADER_SIZE};
 
 /// A message that does not follow the specification.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,62 +43,68 @@ impl Writer {
         self.bytes
     }
 
-    fn put(&mut self, kind: u16, value: Vec<u8>) {
-        let attribute = DefaultNla::new(kind, value);
-        let mut bytes = vec![0; attribute.buffer_len()];
-        attribute.emit(&mut bytes);
-        self.bytes.append(&mut bytes);
+    /// Writes in place: a whole configuration has millions of attributes.
+    fn put(&mut self, kind: u16, value: &[u8]) {
+        // Longer values than an attribute can have are those of no caller; the kernel refuses
+        // what is cut off.
+        let length = u16::try_from(NLA_HEADER_SIZE + value.len()).unwrap_or(u16::MAX);
+        self.bytes.extend_from_slice(&length.to_ne_bytes());
+        self.bytes.extend_from_slice(&kind.to_ne_bytes());
+        self.bytes.extend_from_slice(value);
+        let aligned = self.bytes.len().next_multiple_of(NLA_ALIGNTO);
+        self.bytes.resize(aligned, 0);
     }
 
     pub fn u8(&mut self, kind: u16, value: u8) {
-        self.put(kind, vec![value]);
+        self.put(kind, &[value]);
     }
 
     /// Host byte order.
     pub fn u32(&mut self, kind: u16, value: u32) {
-        self.put(kind, value.to_ne_bytes().to_vec());
+        self.put(kind, &value.to_ne_bytes());
     }
 
     /// Network byte order.
     pub fn port(&mut self, kind: u16, value: u16) {
-        self.put(kind, value.to_be_bytes().to_vec());
+        self.put(kind, &value.to_be_bytes());
     }
 
     /// YNL's `uint`: four bytes if they will do, else eight.
     pub fn uint(&mut self, kind: u16, value: u64) {
         match u32::try_from(value) {
             Ok(value) => self.u32(kind, value),
-            Err(_) => self.put(kind, value.to_ne_bytes().to_vec()),
+            Err(_) => self.put(kind, &value.to_ne_bytes()),
         }
     }
 
     /// Network byte order.
     pub fn address(&mut self, kind: u16, value: IpAddr) {
         match value {
-            IpAddr::V4(address) => self.put(kind, address.octets().to_vec()),
-            IpAddr::V6(address) => self.put(kind, address.octets().to_vec()),
+            IpAddr::V4(address) => self.put(kind, &address.octets()),
+            IpAddr::V6(address) => self.put(kind, &address.octets()),
         }
     }
 
     /// Bytes as they are.
     pub fn binary(&mut self, kind: u16, value: &[u8]) {
-        self.put(kind, value.to_vec());
+        self.put(kind, value);
     }
 
     /// An attribute whose presence is all.
     pub fn flag(&mut self, kind: u16) {
-        self.put(kind, Vec::new());
+        self.put(kind, &[]);
     }
 
     /// With its terminating zero, as the kernel's string policy likes it.
     pub fn string(&mut self, kind: u16, value: &str) {
         let mut bytes = value.as_bytes().to_vec();
         bytes.push(0);
-        self.put(kind, bytes);
+        self.put(kind, &bytes);
     }
 
     pub fn nest(&mut self, kind: u16, inner: Self) {
-        self.put(kind | NLA_F_NESTED, inner.bytes);
+        let Self { bytes } = inner;
+        self.put(kind | NLA_F_NESTED, &bytes);
     }
 }
 

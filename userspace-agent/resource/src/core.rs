@@ -116,7 +116,7 @@ impl Core {
             let source = target
                 .source
                 .as_ref()
-                .map(|source| Arc::new(source.resolve(target.key.destination)));
+                .map(|source| Arc::new(Source::of(source, target.key.destination)));
             let checks: Vec<Arc<CheckSpec>> = target
                 .checks
                 .into_iter()

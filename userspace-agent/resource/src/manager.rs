@@ -18,7 +18,7 @@ use crate::core::{Core, Order};
 use crate::passive::Counters;
 use crate::push;
 use crate::source::{Context, Identities};
-use crate::spec::{BadSpec, CheckSpec, TargetSpec};
+use crate::spec::{twice, BadSpec, CheckSpec, TargetSpec};
 use crate::state::State;
 
 /// Events that may wait for the manager.
@@ -146,7 +146,7 @@ impl Manager {
         let mut seen = BTreeSet::new();
         for target in &targets {
             if !seen.insert(&target.key) {
-                return Err(BadSpec::twice(&target.key));
+                return Err(twice(&target.key));
             }
             if let Some(source) = &target.source {
                 source.check()?;

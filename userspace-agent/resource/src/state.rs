@@ -250,7 +250,7 @@ mod tests {
 
     fn state() -> State {
         let mut state = State::new(Duration::from_secs(5));
-        let source = crate::SourceSpec::default().resolve(key(80).destination);
+        let source = Source::of(&crate::SourceSpec::default(), key(80).destination);
         state.set(&key(80), Some(&source), &[Arc::default()], Timestamp(0));
         state
     }

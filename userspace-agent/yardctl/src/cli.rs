@@ -5,7 +5,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use switchyard_config::DEFAULT_PATH;
 use switchyard_netlink::{
     ConnectionState, DestinationState, Encapsulation, Fallback, Forwarding, Policy, Protocol,
     Scheduler, StateTimeout,
@@ -49,8 +50,20 @@ pub enum Command {
     Destination(DestinationCommand),
     /// Remove every service.
     Flush,
-    /// Make a file of changes at once, or none of them.
+    /// Make all as the file says, or change nothing; what is so already is not touched.
     Apply(ApplyArgs),
+    /// Print what `apply` would do; the exit status is 5 if there is anything.
+    Diff(DiffArgs),
+    /// Look whether the file is right, without the module.
+    Check(FileArgs),
+    /// Print or write what runs, as a file that `restore` makes run again.
+    Save(SaveArgs),
+    /// Make all as `save` has found it, weights included.
+    Restore(RestoreArgs),
+    /// Print a file like what another balancer has, and warnings of what is unlike.
+    Import(ImportArgs),
+    /// Make a file of changes at once, or none of them.
+    Batch(BatchArgs),
     /// Take receive queues of a device.
     Claim(ClaimArgs),
     /// Give a device back to the ordinary stack.
@@ -419,9 +432,78 @@ pub struct SetArgs {
     pub fragment_timeout: Option<u32>,
 }
 
+/// Which file.
+#[derive(Args, Debug)]
+pub struct FileArgs {
+    /// The configuration, `/etc/switchyard/switchyard.toml` unless given; `-` is standard
+    /// input.
+    #[arg(default_value = DEFAULT_PATH, hide_default_value = true)]
+    pub file: PathBuf,
+}
+
 /// What to apply.
 #[derive(Args, Debug)]
 pub struct ApplyArgs {
+    #[command(flatten)]
+    pub file: FileArgs,
+
+    /// Set weights that yardmaster makes, too.
+    #[arg(long)]
+    pub weights: bool,
+
+    /// Print what is done, and how long the kernel took for it.
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// What to compare.
+#[derive(Args, Debug)]
+pub struct DiffArgs {
+    #[command(flatten)]
+    pub file: FileArgs,
+
+    /// Compare weights that yardmaster makes, too.
+    #[arg(long)]
+    pub weights: bool,
+}
+
+/// Where to save.
+#[derive(Args, Debug)]
+pub struct SaveArgs {
+    /// A file, which is replaced as a whole; standard output unless given.
+    pub file: Option<PathBuf>,
+}
+
+/// What to restore.
+#[derive(Args, Debug)]
+pub struct RestoreArgs {
+    /// What `save` has written; `-` is standard input.
+    pub file: PathBuf,
+}
+
+/// What to import.
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    /// Whose: of ipvsadm, what `ipvsadm -S -n` prints; of keepalived, its file.
+    pub format: Format,
+
+    /// The file; standard input unless given.
+    #[arg(default_value = "-", hide_default_value = true)]
+    pub file: PathBuf,
+}
+
+/// Whose configuration.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Format {
+    /// What `ipvsadm -S -n` prints.
+    Ipvsadm,
+    /// The `virtual_server` blocks of `keepalived.conf`.
+    Keepalived,
+}
+
+/// Which changes to make.
+#[derive(Args, Debug)]
+pub struct BatchArgs {
     /// A file of changes, one to a line in the words of this command line;
     /// `-` is standard input.
     pub file: PathBuf,

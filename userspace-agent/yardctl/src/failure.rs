@@ -24,6 +24,9 @@ pub enum Failure {
     /// Nobody reads our output any more, which is no reason for words.
     #[error("nobody reads the output")]
     BrokenPipe,
+    /// Something would be changed, which has been told.
+    #[error("the file and the switch differ")]
+    Differs,
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -38,6 +41,11 @@ fn with_advice(error: &Error) -> String {
 }
 
 impl Failure {
+    /// Whether there is nothing more to be said.
+    pub const fn is_silent(&self) -> bool {
+        matches!(self, Self::BrokenPipe | Self::Differs)
+    }
+
     /// The exit status, as the manual page lists them.
     pub fn status(&self) -> u8 {
         match self {
@@ -45,6 +53,7 @@ impl Failure {
             Self::Netlink(Error::FamilyAbsent) => 3,
             Self::Netlink(error) if error.is_permission() => 4,
             Self::Permission(_) => 4,
+            Self::Differs => 5,
             Self::BrokenPipe => 0,
             Self::Netlink(_) | Self::Output(_) | Self::Other(_) => 1,
         }

@@ -2,6 +2,7 @@
 
 //! yardctl: shows and changes what a Switchyard load balancer does.
 
+mod address;
 mod batch;
 mod change;
 mod cli;
@@ -12,6 +13,7 @@ mod netns;
 mod packet;
 mod print;
 mod run;
+mod setup;
 mod top;
 mod words;
 
@@ -24,7 +26,7 @@ fn main() -> ExitCode {
     match run::run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if !matches!(failure, failure::Failure::BrokenPipe) {
+            if !failure.is_silent() {
                 eprintln!("yardctl: {failure}");
             }
             ExitCode::from(failure.status())

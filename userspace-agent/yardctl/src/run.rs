@@ -2,12 +2,13 @@
 
 //! Does what a command says.
 
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::CommandFactory;
 use serde::Serialize;
+use switchyard_config::{ipvsadm, keepalived, write, Config, Source};
 use switchyard_netlink::{
     Change, ClaimRequest, Client, ConnectionFilter, Cpu, Device, Drop, DropReason, Error,
     McastGroup, Monitor, Refusal, Service, SwitchSettings,
@@ -15,11 +16,12 @@ use switchyard_netlink::{
 
 use crate::batch::Batch;
 use crate::cli::{
-    ClaimArgs, Cli, Command, DestinationCommand, DisconnectArgs, ExplainArgs, FilterArgs,
-    MonitorArgs, ServiceCommand, SetArgs,
+    ClaimArgs, Cli, Command, DestinationCommand, DisconnectArgs, ExplainArgs, FilterArgs, Format,
+    ImportArgs, MonitorArgs, ServiceCommand, SetArgs,
 };
 use crate::failure::Failure;
-use crate::{change, event, man, netns, packet, print, top, words};
+use crate::setup::Setup;
+use crate::{change, event, man, netns, packet, print, setup, top, words};
 
 /// What needs no module comes first; everything else opens its socket once its
 /// words have been understood.
@@ -43,7 +45,47 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Service(command) => service(cli, &mut out, command)?,
         Command::Destination(command) => destination(cli, &mut out, command)?,
         Command::Flush => connect(cli)?.apply(&[Change::Flush])?,
-        Command::Apply(args) => apply(cli, &args.file)?,
+        Command::Batch(args) => batch(cli, &args.file)?,
+        Command::Apply(args) => {
+            let source = Source::read(&args.file.file)?;
+            let config = understood(&source)?;
+            let mut setup = Setup::new(connect(cli)?)?;
+            let plan = setup.apply(&source, &config, args.weights)?;
+            if args.verbose {
+                for step in &plan.steps {
+                    writeln!(out, "{step}")?;
+                }
+                if let Some((changes, time)) = setup.took() {
+                    eprintln!("yardctl: {changes} changes in {} ms", time.as_millis());
+                }
+            }
+        }
+        Command::Diff(args) => {
+            let source = Source::read(&args.file.file)?;
+            let config = understood(&source)?;
+            let plan = Setup::new(connect(cli)?)?.diff(&config, args.weights)?;
+            for step in &plan.steps {
+                writeln!(out, "{step}")?;
+            }
+            out.flush()?;
+            if !plan.steps.is_empty() {
+                return Err(Failure::Differs);
+            }
+        }
+        Command::Check(args) => setup::check(&args.file, &mut out)?,
+        Command::Save(args) => {
+            let text = Setup::new(connect(cli)?)?.save()?;
+            match &args.file {
+                Some(path) => setup::write_file(path, &text)?,
+                None => out.write_all(text.as_bytes())?,
+            }
+        }
+        Command::Restore(args) => {
+            let source = Source::read(&args.file)?;
+            let config = understood(&source)?;
+            Setup::new(connect(cli)?)?.apply(&source, &config, true)?;
+        }
+        Command::Import(args) => import(args, &mut out)?,
         Command::Claim(args) => connect(cli)?.claim(&claim_request(args))?,
         Command::Release { device } => connect(cli)?.release(&Device::Name(device.clone()))?,
         Command::Claims => {
@@ -131,15 +173,37 @@ fn make(cli: &Cli, changes: &[Change]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn apply(cli: &Cli, file: &Path) -> Result<(), Failure> {
-    let (name, text) = if file == Path::new("-") {
-        let mut text = String::new();
-        let result = io::stdin().lock().read_to_string(&mut text);
-        ("standard input".to_owned(), result.map(|_| text))
-    } else {
-        (file.display().to_string(), std::fs::read_to_string(file))
+/// What a file says. Whoever has taken a file of changes for one is told.
+fn understood(source: &Source) -> Result<Config, Failure> {
+    source.parse().map_err(|problems| {
+        let mut words = problems.to_string();
+        if Batch::parse(&source.text).is_ok() {
+            words.push_str("\nThis is a file of changes: `yardctl batch` makes them.");
+        }
+        Failure::Usage(words)
+    })
+}
+
+fn import(args: &ImportArgs, out: &mut impl Write) -> Result<(), Failure> {
+    let source = Source::read(&args.file)?;
+    let import = match args.format {
+        Format::Ipvsadm => ipvsadm::import,
+        Format::Keepalived => keepalived::import,
     };
-    let text = text.map_err(|error| Failure::Other(format!("cannot read {name}: {error}")))?;
+    let imported =
+        import(&source.name, &source.text).map_err(|error| Failure::Usage(error.to_string()))?;
+    for warning in &imported.warnings {
+        eprintln!(
+            "{}:{}: warning: {}",
+            source.name, warning.place, warning.words
+        );
+    }
+    out.write_all(write(&imported.config).as_bytes())?;
+    Ok(())
+}
+
+fn batch(cli: &Cli, file: &Path) -> Result<(), Failure> {
+    let Source { name, text } = Source::read(file)?;
     let batch = Batch::parse(&text).map_err(|e| Failure::Usage(format!("{name}: {e}")))?;
     let mut client = connect(cli)?;
     if batch.changes.is_empty() {

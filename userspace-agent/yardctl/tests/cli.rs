@@ -78,7 +78,14 @@ fn nonsense_is_a_usage_error() {
         "set --timeout established=15",
         "set --fragment-memory 5G",
         "monitor --timeout soon",
-        "apply",
+        "batch",
+        "apply ../yardctl/Cargo.toml",
+        "diff Cargo.toml",
+        "check Cargo.toml",
+        "restore",
+        "import",
+        "import nftables",
+        "import ipvsadm Cargo.toml",
         "completions cmd.exe",
         "--netns ../init show",
     ] {
@@ -141,7 +148,14 @@ fn without_the_module_the_status_is_3() {
         "connections --service tcp://10.0.0.1:80 --json",
         "stats --cpu",
         "monitor --count 1 --timeout 1",
+        "batch /dev/null",
         "apply /dev/null",
+        "apply --weights --verbose switchyard.toml",
+        "diff switchyard.toml",
+        "diff --weights switchyard.toml",
+        "save",
+        "save /nonexistent/file",
+        "restore switchyard.toml",
     ] {
         let output = yardctl(arguments);
         assert_eq!(
@@ -161,7 +175,7 @@ fn without_the_module_the_status_is_3() {
 #[test]
 fn a_batch_is_read_before_the_module_is_asked() {
     let output = assert_cmd::Command::new(cargo_bin!("yardctl"))
-        .args(["apply", "-"])
+        .args(["batch", "-"])
         .write_stdin("flush\n\nservice add tcp 10.0.0.1 # no port\n")
         .output()
         .unwrap();
@@ -172,11 +186,60 @@ fn a_batch_is_read_before_the_module_is_asked() {
     );
 }
 
+fn with_input(arguments: &str, input: &str) -> Output {
+    assert_cmd::Command::new(cargo_bin!("yardctl"))
+        .args(arguments.split_whitespace())
+        .write_stdin(input)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_file_is_read_before_the_module_is_asked() {
+    let output = with_input("apply -", "[[service]]\nservice = \"tcp 10.0.0.1\"\n");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).starts_with("yardctl: standard input:2:11: `10.0.0.1` has no port"));
+    // One that is taken for the other is told apart.
+    let output = with_input("apply -", "service add tcp 10.0.0.1:80\n");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).ends_with("This is a file of changes: `yardctl batch` makes them.\n"));
+}
+
+#[test]
+fn a_file_is_checked_without_the_module() {
+    let output = yardctl("check switchyard.toml");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "switchyard.toml: fine: 1 services, 2 destinations, 0 claims\n"
+    );
+}
+
+#[test]
+fn what_is_imported_can_be_checked() {
+    let list = "-A -t 192.0.2.80:80 -s rr\n-a -t 192.0.2.80:80 -r 10.0.0.2:80 -m -w 2\n-A -f 1\n";
+    let output = with_input("import ipvsadm", list);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stderr(&output).starts_with("standard input:3:1: warning: the service of firewall"));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let output = with_input("check -", &text);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
 #[test]
 fn what_cannot_be_opened_is_named() {
-    let output = yardctl("apply /nonexistent/changes");
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("cannot read /nonexistent/changes"));
+    for command in [
+        "batch",
+        "apply",
+        "diff",
+        "check",
+        "restore",
+        "import ipvsadm",
+    ] {
+        let output = yardctl(&format!("{command} /nonexistent/changes"));
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains("cannot read /nonexistent/changes"));
+    }
     let output = yardctl("--netns no-such-namespace show");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use switchyard_netlink::Scheduler;
 use yardmaster::simulate::Kind;
 
-use crate::daemon::settings::{DEFAULT_PATH, DEFAULT_SOCKET};
+use switchyard_config::{DEFAULT_PATH, DEFAULT_SOCKET};
 
 /// Turns the load of servers into the distribution of a Switchyard load balancer.
 #[derive(Debug, Parser)]

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use crate::daemon::settings::BadSettings;
+use switchyard_config::ReadError;
 
 /// Why a command failed; displays as one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +14,7 @@ pub enum Failure {
     Usage(String),
     /// The configuration cannot be used.
     #[error("{0}")]
-    Settings(#[from] BadSettings),
+    Settings(#[from] ReadError),
     /// Output could not be written.
     #[error("cannot write: {0}")]
     Output(io::Error),

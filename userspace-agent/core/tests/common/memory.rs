@@ -12,8 +12,10 @@ use switchyard_core::core::books::{Books, Budget};
 use switchyard_core::core::bucket::Bucket;
 use switchyard_core::core::connection::Connection;
 use switchyard_core::core::connection_state::ConnectionState;
-use switchyard_core::core::connection_table::{ConnectionTable, Fate};
-use switchyard_core::core::connections::{Connections, Found, Handle, Hit, Insertion};
+use switchyard_core::core::connection_table::{ConnectionTable, Fate, Settled};
+use switchyard_core::core::connections::{
+    Connections, Found, Handle, Hit, Insertion, Steady, SteadyConnections,
+};
 use switchyard_core::core::free_list::{FreeGroup, GROUP};
 use switchyard_core::core::memory::{Buckets, Layout, Memory};
 use switchyard_core::core::resize::{wanted_buckets, Resize, Stages};
@@ -215,6 +217,19 @@ impl<A: Stored> Table<A> {
         true
     }
 
+    /// All that several CPUs share of the table, as it stands there.
+    pub fn shared(&self) -> String {
+        let array = self.arrays.get(self.current.load(Ordering::Acquire));
+        let chunks: Vec<_> = self
+            .places
+            .iter()
+            .filter_map(|place| place.load(Ordering::Acquire).checked_sub(1))
+            .map(|place| self.chunks.get(place).get())
+            .collect();
+        let Self { books, budget, .. } = self;
+        format!("{books:?} {budget:?} {:?} {chunks:?}", array.0.get())
+    }
+
     pub fn buckets(&self) -> usize {
         self.arrays.get(self.current.load(Ordering::Acquire)).mask() + 1
     }
@@ -258,7 +273,20 @@ impl<A: Stored> Table<A> {
         timeouts: &Timeouts,
         told: impl FnMut(&Connection<A>) -> Fate,
     ) -> u32 {
-        self.view().expire(range, now, timeouts, told)
+        self.view().expire(range, now, timeouts, told, |_| {})
+    }
+
+    /// The same, with what became of each.
+    pub fn settle(
+        &self,
+        now: u32,
+        timeouts: &Timeouts,
+        told: impl FnMut(&Connection<A>) -> Fate,
+    ) -> Vec<Settled<A>> {
+        let mut settled = Vec::new();
+        self.view()
+            .expire(0..u32::MAX, now, timeouts, told, |done| settled.push(*done));
+        settled
     }
 
     pub fn list(&self, range: std::ops::Range<u32>) -> Vec<(Handle, Connection<A>)> {
@@ -316,6 +344,21 @@ impl<A: Stored> Connections<A> for Table<A> {
 
     fn half_open(&self) -> u32 {
         self.view().half_open()
+    }
+}
+
+impl<A: Stored> SteadyConnections<A> for Table<A> {
+    fn steady(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+        state: ConnectionState,
+        now: u32,
+    ) -> Option<Steady<A>> {
+        self.view()
+            .steady(direction, protocol, client, other, state, now)
     }
 }
 

@@ -107,6 +107,7 @@ pub struct Virtual {
     pub table: Vec<u16>,
     pub destinations: Vec<Server>,
     pub turn: Cell<u32>,
+    pub options: Options,
 }
 
 impl Service for Virtual {
@@ -117,7 +118,7 @@ impl Service for Virtual {
     }
 
     fn options(&self) -> Options {
-        Options::default()
+        self.options
     }
 
     fn select_stateless(&self, hash: u32) -> Option<&Server> {
@@ -197,6 +198,7 @@ impl Config {
             table,
             destinations,
             turn: Cell::new(0),
+            options: Options::default(),
         };
         self.services.insert((protocol, endpoint.any()), service);
     }

@@ -28,8 +28,9 @@ use crate::failure::Failure;
 use control::ControlSocket;
 use kernel::{Kernel, News, Reading};
 use resource::Resource;
-use settings::{MasterSettings, Settings};
+use settings::Settings;
 use shared::Shared;
+use switchyard_config::MasterSettings;
 
 /// How often everything in the kernel is read: for its counters, and should a
 /// notification have been lost.

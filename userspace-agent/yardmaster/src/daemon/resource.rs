@@ -9,8 +9,9 @@ use switchyard_report::{Inventory, TargetKey, Timestamp};
 use switchyard_resource::{Counters, Manager, Settings as ManagerSettings};
 use tracing::warn;
 
-use super::settings::{MasterSettings, Settings};
+use super::settings::Settings;
 use crate::failure::Failure;
+use switchyard_config::MasterSettings;
 
 /// What collects load and health.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ impl Resource {
 
 async fn manager(settings: &MasterSettings) -> Result<Manager, Failure> {
     let settings = ManagerSettings {
-        identity: settings.tls.clone(),
+        identity: Settings::identity(settings),
         listen: settings.listen,
         ..ManagerSettings::default()
     };

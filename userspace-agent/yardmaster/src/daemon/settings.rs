@@ -1,32 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! What the master takes from `/etc/switchyard/switchyard.toml`.
-//!
-//! The file is everybody's: keys that are not the master's are for others to look at.
+//! What the master takes from `switchyard.toml`: the file is everybody's.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
+use std::sync::Arc;
 
-use serde::Deserialize;
-use switchyard_netlink::{DestinationKey, ServiceKey};
+use switchyard_config::{Config, MasterSettings, ReadError, ServiceConfig};
 use switchyard_report::tls::Identity;
 use switchyard_report::TargetKey;
-use switchyard_resource::{CheckSpec, SourceSpec, TargetSpec};
-use yardmaster::{DestinationPlan, Policy, ServicePlan};
-
-/// Where the file is unless one is named.
-pub const DEFAULT_PATH: &str = "/etc/switchyard/switchyard.toml";
-/// Where the control socket is unless the file says otherwise.
-pub const DEFAULT_SOCKET: &str = "/run/switchyard/yardmaster.sock";
-
-/// A file that cannot be used; says where and why.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {words}", path.display())]
-pub struct BadSettings {
-    path: PathBuf,
-    words: String,
-}
+use switchyard_resource::TargetSpec;
+use yardmaster::{DestinationPlan, ServicePlan};
 
 /// What the master does.
 #[derive(Clone, Debug)]
@@ -39,192 +23,84 @@ pub struct Settings {
     pub targets: Vec<TargetSpec>,
 }
 
-/// The section `[yardmaster]`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
-pub struct MasterSettings {
-    /// Time between two rounds.
-    #[serde(with = "humantime_serde")]
-    pub round: Duration,
-    /// The control socket.
-    pub socket: PathBuf,
-    /// Where metrics are served; nowhere unless given.
-    pub metrics: Option<SocketAddr>,
-    /// Who we are to agents.
-    pub tls: Option<Identity>,
-    /// Where agents may send reports to; nowhere unless given.
-    pub listen: Option<SocketAddr>,
-}
-
-impl Default for MasterSettings {
-    fn default() -> Self {
-        Self {
-            round: Duration::from_millis(250),
-            socket: DEFAULT_SOCKET.into(),
-            metrics: None,
-            tls: None,
-            listen: None,
-        }
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct File {
-    yardmaster: MasterSettings,
-    service: Vec<ServiceSection>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ServiceSection {
-    service: String,
-    policy: Option<Policy>,
-    /// Of those destinations that have none of their own.
-    source: Option<SourceSpec>,
-    #[serde(default)]
-    check: Vec<CheckSpec>,
-    #[serde(default)]
-    destination: Vec<DestinationSection>,
-}
-
-#[derive(Debug, Deserialize)]
-struct DestinationSection {
-    address: String,
-    #[serde(default = "one")]
-    weight: u32,
-    #[serde(default)]
-    labels: Vec<String>,
-    source: Option<SourceSpec>,
-    check: Option<Vec<CheckSpec>>,
-}
-
-const fn one() -> u32 {
-    1
-}
-
 impl Settings {
     /// Reads and checks a file.
-    pub fn read(path: &Path) -> Result<Self, BadSettings> {
-        let bad = |words: String| BadSettings {
-            path: path.to_owned(),
-            words,
-        };
-        let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
-        Self::parse(&text).map_err(bad)
+    pub fn read(path: &Path) -> Result<Self, ReadError> {
+        Ok(Self::of(switchyard_config::read(path)?))
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
-        // Its message has line, column and the line itself.
-        let file: File = toml::from_str(text).map_err(|e| e.to_string())?;
-        let round = file.yardmaster.round;
-        if round < Duration::from_millis(10) || round > Duration::from_secs(60) {
-            return Err("yardmaster.round is from 10ms to 1m".into());
-        }
+    fn of(config: Config) -> Self {
         let (mut services, mut targets) = (Vec::new(), Vec::new());
-        for section in file.service {
-            let key: ServiceKey = section
-                .service
-                .parse()
-                .map_err(|e| format!("service: {e}"))?;
-            let (plan, its) =
-                service(key, section).map_err(|words| format!("service {key}: {words}"))?;
-            services.push(plan);
-            targets.extend(its);
+        for service in config.services.into_iter().flatten() {
+            targets.extend(targets_of(&service));
+            services.push(plan(service));
         }
-        twice(&services)?;
-        Ok(Self {
-            master: file.yardmaster,
+        Self {
+            master: config.master,
             services,
             targets,
+        }
+    }
+
+    /// Who the master is to agents.
+    pub fn identity(master: &MasterSettings) -> Option<Identity> {
+        master.tls.clone().map(|files| Identity {
+            ca: files.ca,
+            certificate: files.certificate,
+            key: files.key,
         })
     }
 }
 
-fn service(
-    key: ServiceKey,
-    section: ServiceSection,
-) -> Result<(ServicePlan, Vec<TargetSpec>), String> {
-    let policy = section.policy.unwrap_or_default();
-    policy.check().map_err(|e| format!("policy: {e}"))?;
-    let name: std::sync::Arc<str> = key.to_string().into();
-    let (mut destinations, mut targets) = (Vec::new(), Vec::new());
-    for mut destination in section.destination {
-        let source = destination.source.take().or_else(|| section.source.clone());
-        let checks = destination.check.take();
-        let checks = checks.unwrap_or_else(|| section.check.clone());
-        let address = destination.address.clone();
-        let named = |words: String| format!("destination {address}: {words}");
-        if let Some(source) = &source {
-            source.check().map_err(|e| named(format!("source: {e}")))?;
-        }
-        for check in &checks {
-            check.check().map_err(|e| named(format!("check: {e}")))?;
-        }
-        let plan = plan(key, destination)?;
-        targets.push(TargetSpec {
-            key: TargetKey {
-                service: std::sync::Arc::clone(&name),
-                destination: plan.endpoint,
-            },
-            source,
-            checks,
-        });
-        destinations.push(plan);
-    }
-    let plan = ServicePlan {
-        key,
-        policy,
-        destinations,
-    };
-    Ok((plan, targets))
+fn endpoint(key: &switchyard_netlink::DestinationKey) -> SocketAddr {
+    SocketAddr::new(key.address, key.port.unwrap_or(key.service.port))
 }
 
-fn plan(service: ServiceKey, section: DestinationSection) -> Result<DestinationPlan, String> {
-    let key = DestinationKey::parse(service, &section.address)
-        .map_err(|e| format!("destination: {e}"))?;
-    if section.weight > yardmaster::MAX_WEIGHT {
-        return Err(format!(
-            "destination {}: a weight is from 0 to {}, not {}",
-            section.address,
-            yardmaster::MAX_WEIGHT,
-            section.weight
-        ));
-    }
-    Ok(DestinationPlan {
-        endpoint: SocketAddr::new(key.address, key.port.unwrap_or(service.port)),
-        weight: section.weight,
-        labels: section.labels,
+fn targets_of(service: &ServiceConfig) -> impl Iterator<Item = TargetSpec> + '_ {
+    let name: Arc<str> = service.key.to_string().into();
+    service.destinations.iter().map(move |destination| {
+        let source = destination.source.as_deref().or(service.source.as_ref());
+        let checks = destination.checks.as_ref().unwrap_or(&service.checks);
+        TargetSpec {
+            key: TargetKey {
+                service: Arc::clone(&name),
+                destination: endpoint(&destination.key),
+            },
+            source: source.cloned(),
+            checks: checks.clone(),
+        }
     })
 }
 
-/// Refuses what is there more than once.
-fn twice(services: &[ServicePlan]) -> Result<(), String> {
-    let mut keys = std::collections::BTreeSet::new();
-    for service in services {
-        if !keys.insert(service.key) {
-            return Err(format!("service {} is there twice", service.key));
-        }
-        let mut endpoints = std::collections::BTreeSet::new();
-        for destination in &service.destinations {
-            if !endpoints.insert(destination.endpoint) {
-                return Err(format!(
-                    "service {}: destination {} is there twice",
-                    service.key, destination.endpoint
-                ));
-            }
-        }
+fn plan(service: ServiceConfig) -> ServicePlan {
+    let destinations = service.destinations.into_iter();
+    ServicePlan {
+        key: service.key,
+        policy: service.policy.unwrap_or_default(),
+        destinations: destinations
+            .map(|destination| DestinationPlan {
+                endpoint: endpoint(&destination.key),
+                weight: destination.values.weight,
+                labels: destination.labels,
+            })
+            .collect(),
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use yardmaster::Algorithm;
+    use std::time::Duration;
+    use yardmaster::{Algorithm, Policy};
+
+    fn parse(text: &str) -> Result<Settings, String> {
+        let config = switchyard_config::parse("test.toml", text).map_err(|e| e.to_string())?;
+        Ok(Settings::of(config))
+    }
 
     #[test]
     fn a_file_is_understood() {
-        let settings = Settings::parse(
+        let settings = parse(
             r#"
             [yardmaster]
             round = "400ms"
@@ -273,7 +149,7 @@ mod tests {
                 _ => line,
             })
             .collect();
-        let all = Settings::parse(&uncommented.join("\n")).unwrap();
+        let all = parse(&uncommented.join("\n")).unwrap();
         let policy = Policy {
             wants: vec!["gpu".into()],
             ..Policy::new(Algorithm::Even)
@@ -290,15 +166,18 @@ mod tests {
                 "[yardmaster]\nround = \"1ms\"",
                 "yardmaster.round is from 10ms to 1m",
             ),
-            ("[yardmaster]\nrounds = 1", "line 2, column 1"),
+            (
+                "[yardmaster]\nrounds = 1",
+                "test.toml:2:1: unknown field `rounds`",
+            ),
             (
                 "[[service]]\nservice = \"tcp\"",
-                "service: `tcp` is no service",
+                "test.toml:2:11: `tcp` is no service",
             ),
             (&format!("{service}{service}"), "is there twice"),
             (
                 &format!("{service}policy.gain = 7"),
-                "service tcp 192.0.2.80:80: policy: gain is 7, not from 0.01 to 1",
+                "test.toml:3:1: policy: gain is 7, not from 0.01 to 1",
             ),
             (
                 &format!(
@@ -307,7 +186,7 @@ mod tests {
                 "a weight is from 0 to 65535, not 70000",
             ),
         ] {
-            let said = Settings::parse(text).unwrap_err();
+            let said = parse(text).unwrap_err();
             assert!(said.contains(words), "{said}");
         }
     }

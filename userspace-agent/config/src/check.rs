@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{bad, time, BadSpec};
+use crate::spec::{bad, time, BadSpec};
 
 /// Something that is checked again and again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -131,7 +131,7 @@ impl std::str::FromStr for StatusRange {
         };
         match (number(first), number(last)) {
             (Some(first), Some(last)) if first <= last => Ok(Self { first, last }),
-            _ => Err(BadSpec(format!(
+            _ => Err(bad(format!(
                 "`{text}` is no status and no range of them: 200, or 200-399"
             ))),
         }
@@ -184,17 +184,17 @@ impl CheckSpec {
             return Err(bad("an echo request has no port"));
         }
         if let Some(path) = &self.path {
-            if !path.starts_with('/') || path.parse::<hyper::Uri>().is_err() {
+            if !path.starts_with('/') || path.parse::<http::Uri>().is_err() {
                 return Err(bad(format!("path `{path}` is no path: it begins with /")));
             }
         }
         if let Some(method) = &self.method {
             method
-                .parse::<hyper::Method>()
+                .parse::<http::Method>()
                 .map_err(|_| bad(format!("`{method}` is no method of HTTP")))?;
         }
         if let Some(host) = &self.host {
-            rustls::pki_types::ServerName::try_from(host.as_str())
+            rustls_pki_types::ServerName::try_from(host.as_str())
                 .map_err(|_| bad(format!("host `{host}` is no host name and no address")))?;
         }
         Ok(())
