@@ -234,7 +234,7 @@ mod tests {
             "  7    2.50        3.0s\n",
             "10.0.0.2:80: its checks fail: connection refused\n",
             "w=1.000 u=0.900 U=",
-            ", slew -> 0.819",
+            ", slew -> 0.741",
         ] {
             assert!(text.contains(words), "no {words:?} in\n{text}");
         }
