@@ -99,7 +99,7 @@ ip route add 10.66.0.0/16 via "$CLIENT" dev "$front"
 ip -6 route add fd00:66::/32 via "$CLIENT6" dev "$front"
 expect "the module loads" load connection_limit=65536
 expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 1s
-expect "services are made" yardctl apply - <<-END
+expect "services are made" yardctl batch - <<-END
 	service add tcp $VIP:80 -d 10.2.1.2:80 -d 10.2.2.2:80
 	service add tcp [$VIP6]:80 -d [fd00:2:1::2]:80 -d [fd00:2:2::2]:80
 END
