@@ -76,6 +76,19 @@ expect "tracepath finds it over IPv4" eval 'in_client timeout 20 tracepath -n -m
 expect "and over IPv6" eval 'in_client timeout 20 tracepath -6 -n -m 4 "$VIP6" >"$work/path6" &&
 	grep -q "pmtu 1400" "$work/path6"' || sed 's/^/#   /' "$work/path6"
 
+# A client that leaves cutting packets to others: its segments, merged or not, travel in fragments.
+in_client sysctl -qw net.ipv4.ip_no_pmtu_disc=1
+before=$(dropped too-big)
+for segments in off on; do
+	in_client ethtool -K peer0 tso "$segments" gso "$segments" >/dev/null
+	for method in nat ipip gue; do
+		forget
+		expect "2 MB up by $method in fragments, segmentation $segments" bulk up "$method" 4 2
+	done
+done
+equal "none was sent back" "$(dropped too-big)" "$before"
+in_client sysctl -qw net.ipv4.ip_no_pmtu_disc=0
+
 # The guide's advice for servers behind tunnels.
 forget
 expect "the server's route says how long segments may be" eval \

@@ -134,7 +134,7 @@ expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 10s
 for device in front0.10 back1.20; do
 	expect "and $device" yardctl claim "$device" --policy interrupt
 done
-expect "services are made" yardctl apply - <<-EOF
+expect "services are made" yardctl batch - <<-EOF
 	service add tcp $VIP:5001 -d 10.2.20.2:5001
 	service add tcp $TAGGED:5001 -d 10.2.1.2:5001
 	service add tcp $OVER:5001 -d 10.2.1.2:5001
@@ -161,14 +161,18 @@ expect "cards do tags" tags on
 
 expect "there is a VXLAN" vxlan
 expect "its device is claimed" yardctl claim over0 --policy interrupt
-expect "what comes by it is watched" watch ''
-defer watch '!'
+if [ -e "$TRACING/events/net/netif_rx_entry/hist" ]; then
+	expect "what comes by it is watched" watch ''
+	defer watch '!'
+fi
 expect "4 MB up by it" by "$OVER" up
 expect "4 MB down by it" by "$OVER" down
-# CHECKSUM_COMPLETE is 2.
-sed -n 's/^{ ip_summed: *\([0-9]*\) } hitcount: *\([0-9]*\).*/\1 \2/p' \
-	"$TRACING/events/net/netif_rx_entry/hist" | sort -k 2n >"$work/states"
-equal "most of it came with a checksum over all" "$(tail -n 1 "$work/states" | cut -d ' ' -f 1)" 2
+if [ -e "$TRACING/events/net/netif_rx_entry/hist" ]; then
+	# CHECKSUM_COMPLETE is 2.
+	sed -n 's/^{ ip_summed: *\([0-9]*\) } hitcount: *\([0-9]*\).*/\1 \2/p' \
+		"$TRACING/events/net/netif_rx_entry/hist" | sort -k 2n >"$work/states"
+	equal "most of it came with a checksum over all" "$(tail -n 1 "$work/states" | cut -d ' ' -f 1)" 2
+fi
 ip link del over0
 equal "nothing was refused by the way out" "$(dropped transmit)" 0
 finish

@@ -388,9 +388,11 @@ impl SkBuff {
             }
             let skb = self.into_raw();
             sys::skb_dst_set(skb, &raw mut (*route).dst);
-            // What IP keeps there of packets that it received itself.
-            (*skb).cb = [0; 48];
-            sys::ip_do_fragment(net, ptr::null_mut(), skb, Some(fragment_out))
+            if sys::skb_is_gso(skb) {
+                segments_in_fragments(net, skb, hop.mtu())
+            } else {
+                in_fragments(net, skb)
+            }
         };
         if result < 0 {
             Err(DropReason::Transmit)
@@ -442,6 +444,59 @@ impl SkBuff {
             )
         };
     }
+}
+
+/// Sends a packet in fragments; what a negative result stands for is lost.
+///
+/// # Safety
+///
+/// `skb` must be an IPv4 packet with a route in `net`, its data beginning at the IP header, and given
+/// away.
+unsafe fn in_fragments(net: *mut sys::net, skb: *mut sys::sk_buff) -> c_int {
+    // SAFETY: As the caller promises.
+    unsafe {
+        // What IP keeps there of packets that it received itself.
+        (*skb).cb = [0; 48];
+        sys::ip_do_fragment(net, ptr::null_mut(), skb, Some(fragment_out))
+    }
+}
+
+/// The same of a packet that is still to be cut into segments: cuts it, and sends those that are
+/// longer than `mtu` bytes in fragments.
+///
+/// # Safety
+///
+/// As [`in_fragments`].
+unsafe fn segments_in_fragments(net: *mut sys::net, skb: *mut sys::sk_buff, mtu: u32) -> c_int {
+    let mut result = 0;
+    // SAFETY: As the caller promises; each segment is one's own as soon as it is taken from the list,
+    // and has a reference to the route.
+    unsafe {
+        let mut next = match from_err_ptr(sys::__skb_gso_segment(skb, 0, false)) {
+            Ok(segments) if !segments.is_null() => segments,
+            _ => {
+                sys::sk_skb_reason_drop(
+                    ptr::null_mut(),
+                    skb,
+                    drop::kernel_reason(DropReason::Transmit),
+                );
+                return -1;
+            }
+        };
+        while !next.is_null() {
+            let segment = next;
+            let link = &raw mut (*segment).__bindgen_anon_1.__bindgen_anon_1.next;
+            next = link.replace(ptr::null_mut());
+            let sent = if (*segment).len > mtu {
+                in_fragments(net, segment)
+            } else {
+                fragment_out(net, ptr::null_mut(), segment)
+            };
+            result = result.min(sent);
+        }
+        sys::consume_skb(skb);
+    }
+    result
 }
 
 /// What the result of a transmission means.

@@ -6,6 +6,9 @@
 //! `rust/sys/switchyard_trace.h`. One that is off costs a static branch: what it would tell is not
 //! put together. All functions here may be called in any context.
 
+use ::core::mem::size_of;
+
+#[cfg(CONFIG_TRACEPOINTS)]
 use kernel::bindings::tracepoint;
 
 use crate::{
@@ -23,6 +26,7 @@ use crate::{
 };
 
 // The kernel's `declare_trace!` looks for these in the kernel crate.
+#[cfg(CONFIG_TRACEPOINTS)]
 #[allow(
     improper_ctypes,
     reason = "empty structures, of what this kernel is built without, are as long in C"
@@ -33,12 +37,38 @@ extern "C" {
     static __tracepoint_packet_drop: tracepoint;
 }
 
-/// Whether somebody listens at a trace point: a branch that the kernel patches.
+// Copied as they are: there must be no padding, which would tell what the stack held.
+const _: () = assert!(size_of::<sys::yard_trace_connection>() == 3 * 4 + 5 * 2 + 3 * 16 + 42);
+const _: () = assert!(size_of::<sys::yard_trace_drop>() == 3 * 4 + 4 * 2 + 2 * 16 + 24);
+
+/// Whether somebody listens at a trace point: a branch that the kernel patches. Nobody does on a
+/// kernel without them.
 macro_rules! is_on {
-    ($point:ident) => {
+    ($point:ident) => {{
+        #[cfg(not(CONFIG_TRACEPOINTS))]
+        {
+            false
+        }
         // SAFETY: This is the static key of a trace point that C defines.
-        unsafe { kernel::jump_label::static_branch_unlikely!($point, tracepoint, key) }
-    };
+        #[cfg(CONFIG_TRACEPOINTS)]
+        unsafe {
+            kernel::jump_label::static_branch_unlikely!($point, tracepoint, key)
+        }
+    }};
+}
+
+/// Hands an event to those who listen at a trace point.
+macro_rules! tell {
+    ($point:ident, $event:expr) => {{
+        let event = $event;
+        #[cfg(not(CONFIG_TRACEPOINTS))]
+        let _ = event;
+        // SAFETY: The pointer is valid for the call, which only copies from it.
+        #[cfg(CONFIG_TRACEPOINTS)]
+        unsafe {
+            sys::$point(&event)
+        };
+    }};
 }
 
 /// Why a connection is over.
@@ -81,9 +111,11 @@ pub(crate) fn connection_new(what: impl FnOnce() -> (Known, Endpoint<IpAddress>)
 #[inline(never)]
 fn tell_new(what: impl FnOnce() -> (Known, Endpoint<IpAddress>)) {
     let (known, endpoint) = what();
-    let event = connection(&known, endpoint);
-    // SAFETY: The pointer is valid for the call, which only copies from it.
-    unsafe { sys::rust_do_trace_connection_new(&event) };
+    let event = sys::yard_trace_connection {
+        cause: word("new"),
+        ..connection(&known, endpoint)
+    };
+    tell!(rust_do_trace_connection_new, event);
 }
 
 /// Tells that a connection is over.
@@ -108,8 +140,7 @@ fn tell_expire(end: End, what: impl FnOnce() -> (Known, Endpoint<IpAddress>)) {
         idle_ms,
         ..connection(&known, endpoint)
     };
-    // SAFETY: The pointer is valid for the call, which only copies from it.
-    unsafe { sys::rust_do_trace_connection_expire(&event) };
+    tell!(rust_do_trace_connection_expire, event);
 }
 
 /// Whether somebody wants to know of packets that are dropped: for what has to be read before it
@@ -140,11 +171,10 @@ fn tell_drop(reason: DropReason, what: impl FnOnce() -> Dropped) {
         code: reason as u32,
         length: u32::try_from(dropped.length).unwrap_or(u32::MAX),
         ifindex: dropped.ifindex,
-        protocol: dropped.protocol,
+        protocol: dropped.protocol.into(),
         reason: word(reason.name()),
     };
-    // SAFETY: The pointer is valid for the call, which only copies from it.
-    unsafe { sys::rust_do_trace_packet_drop(&event) };
+    tell!(rust_do_trace_packet_drop, event);
 }
 
 /// What is told of a connection.
@@ -165,7 +195,7 @@ fn connection(known: &Known, endpoint: Endpoint<IpAddress>) -> sys::yard_trace_c
         destination_port: endpoint.port,
         service_id: known.service_id,
         destination_id: known.destination_id,
-        protocol: known.protocol.number(),
+        protocol: known.protocol.number().into(),
         forwarding: word(forwarding),
         state: word(known.state.name()),
         ..Default::default()

@@ -30,6 +30,7 @@ use crate::{
             selection_hash,
             Direction,
             Endpoint,
+            Family,
             IpAddress,
             Ipv4Address,
             Ipv6Address,
@@ -351,7 +352,7 @@ impl Switch {
         let room = (mtu as usize).saturating_sub(overhead);
         if forward.length() > room {
             found.step(c"it is longer than the way takes");
-            if overhead != 0 || !A::may_be_fragmented(packet) {
+            if forward.next.family() != Family::V4 || !A::may_be_fragmented(packet) {
                 return found.end(Fate::Icmp, Some(DropReason::TooBig));
             }
         }

@@ -19,6 +19,7 @@ use crate::{
         },
         tuple::{
             selection_hash,
+            Family,
             IpAddress, //
         },
     },
@@ -177,11 +178,15 @@ impl Switch {
         bh: &BottomHalf,
     ) -> Result<(), DropReason> {
         let room = hop.mtu().saturating_sub(overhead);
-        if overhead == 0 && A::may_be_fragmented(&mut packet) {
-            return match forward.rewrite(&mut packet) {
-                Ok(()) => packet.send_in_fragments(forward.next, hop, bh),
-                Err(reason) => fail(packet, reason),
-            };
+        if forward.next.family() == Family::V4 && A::may_be_fragmented(&mut packet) {
+            if let Err(reason) = forward.rewrite(&mut packet) {
+                return fail(packet, reason);
+            }
+            // The end of a tunnel puts the fragments of what travels in it together.
+            if overhead != 0 && !self.encapsulate(&mut packet, forward, hop) {
+                return fail(packet, DropReason::NoMemory);
+            }
+            return packet.send_in_fragments(forward.next, hop, bh);
         }
         let report = Report::TooBig(room);
         self.tell_sender::<A>(packet, report, bh);

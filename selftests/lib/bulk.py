@@ -6,7 +6,8 @@ bulk.py serve PORT...
     answers for ever: takes what a client sends, or sends what it asks for
 bulk.py ask
     reads lines "up ADDRESS PORT MEGABYTES" or "down ..." and answers each with a line:
-    "same BYTES DIGEST MEGABYTES_PER_SECOND", "different ..." or "failed WHY"
+    "same BYTES DIGEST MEGABYTES_PER_SECOND", "different ..." or "failed WHY"; "datagrams ADDRESS
+    PORT COUNT" sends so many by UDP, twenty to a call, which the device or the kernel parts
 
 The data are a random block of 4 MiB over and over, each time from another place on, so that
 no piece can be taken for another one. They are sent from the page cache without a copy.
@@ -26,6 +27,12 @@ import xxhash
 
 BLOCK = 4 << 20
 ORDER = struct.Struct("!cQQ")
+# Number of a datagram, and of all.
+NUMBER = struct.Struct("!LL")
+TOGETHER = 20
+DATAGRAM = 1200
+# <linux/udp.h>
+UDP_SEGMENT = 103
 DIGEST = 8
 TIMEOUT = 60
 
@@ -109,6 +116,61 @@ def attend(connection, block):
             connection.recv(1)
 
 
+class Sum:
+    """A hash of datagrams in whatever order."""
+
+    def __init__(self):
+        self.value = 0
+
+    def add(self, data):
+        self.value = (self.value + xxhash.xxh64_intdigest(data)) % (1 << 64)
+
+    def bytes(self):
+        return struct.pack("!Q", self.value)
+
+
+def datagrams(port):
+    """Takes datagrams for ever, and answers the last one of each call with the sum of all."""
+    sums = {}
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as made:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        made.bind(("::", port))
+        while True:
+            data, more, _, sender = made.recvmsg(2000, 200)
+            # From the address that was asked, by whatever way.
+            own = [(level, kind, to[:16] + bytes(4)) for level, kind, to in more]
+            number, count = NUMBER.unpack_from(data)
+            if number == 0:
+                sums[sender] = Sum()
+            if sender in sums:
+                sums[sender].add(data)
+                if number % TOGETHER == TOGETHER - 1 or number == count - 1:
+                    made.sendmsg([sums[sender].bytes()], own, 0, sender)
+
+
+def send_datagrams(block, address, port, count):
+    """Sends so many, each call when the last one was answered; as a line."""
+    count, total = int(count), Sum()
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as made:
+        made.settimeout(5)
+        made.connect((address, int(port)))
+        made.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, DATAGRAM)
+        came = b""
+        for first in range(0, count, TOGETHER):
+            parts = []
+            for number in range(first, min(first + TOGETHER, count)):
+                start = random.randrange(BLOCK - DATAGRAM)
+                data = bytes(block.bytes[start:start + DATAGRAM - NUMBER.size])
+                parts.append(NUMBER.pack(number, count) + data)
+                total.add(parts[-1])
+            made.send(b"".join(parts))
+            came = made.recv(100)
+    verdict = "same" if came == total.bytes() else "different"
+    return f"{verdict} {count * DATAGRAM} {came.hex()} 0"
+
+
 def listen(port, block):
     """Answers on a port for ever."""
     with socket.create_server(("::", port), family=socket.AF_INET6,
@@ -122,6 +184,7 @@ def serve(args):
     """Answers for ever."""
     block = Block()
     threads = [threading.Thread(target=listen, args=(port, block)) for port in args.ports]
+    threads += [threading.Thread(target=datagrams, args=(port,)) for port in args.ports]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -149,7 +212,11 @@ def ask(_):
     block = Block()
     for line in sys.stdin:
         try:
-            print(transfer(block, *line.split()), flush=True)
+            way, *words = line.split()
+            if way == "datagrams":
+                print(send_datagrams(block, *words), flush=True)
+            else:
+                print(transfer(block, way, *words), flush=True)
         except (OSError, EOFError) as error:
             print(f"failed {error}", flush=True)
 

@@ -35,17 +35,21 @@ bulk_client() {
 }
 
 bulk_services() {
-	yardctl apply - <<-EOF
-		service add tcp $VIP:5001 -d 10.2.1.2:5001
-		service add tcp [$VIP6]:5001 -d [fd00:2:1::2]:5001
-		service add tcp $VIP:5002 -d 10.2.1.2,forwarding=tunnel
-		service add tcp [$VIP6]:5002 -d fd00:2:1::2,forwarding=tunnel
-		service add tcp $VIP:5003 -d 10.2.1.2,forwarding=tunnel,encapsulation=gue
-		service add tcp [$VIP6]:5003 -d fd00:2:1::2,forwarding=tunnel,encapsulation=gue
-	EOF
+	local protocol
+	for protocol in tcp udp; do
+		cat <<-EOF
+			service add $protocol $VIP:5001 -d 10.2.1.2:5001
+			service add $protocol [$VIP6]:5001 -d [fd00:2:1::2]:5001
+			service add $protocol $VIP:5002 -d 10.2.1.2,forwarding=tunnel
+			service add $protocol [$VIP6]:5002 -d fd00:2:1::2,forwarding=tunnel
+			service add $protocol $VIP:5003 -d 10.2.1.2,forwarding=tunnel,encapsulation=gue
+			service add $protocol [$VIP6]:5003 -d fd00:2:1::2,forwarding=tunnel,encapsulation=gue
+		EOF
+	done | yardctl batch -
 }
 
-# bulk WAY METHOD FAMILY MEGABYTES: one transfer, up or down, by IPv4 or IPv6 (4 or 6). What came of
+# bulk WAY METHOD FAMILY MEGABYTES: one transfer, up or down, by IPv4 or IPv6 (4 or 6); or "datagrams" and
+# how many. What came of
 # it is in $verdict and $rate, in MB/s.
 bulk() {
 	local address=$VIP
