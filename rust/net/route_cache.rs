@@ -183,11 +183,7 @@ fn routes_generation(net: &Namespace, destination: IpAddress) -> i32 {
 impl Entry {
     /// Whether this is still the way to `destination`.
     #[inline(always)]
-    fn holds(
-        &self,
-        destination: IpAddress,
-        (generation, routes, now): (u32, i32, u32),
-    ) -> bool {
+    fn holds(&self, destination: IpAddress, (generation, routes, now): (u32, i32, u32)) -> bool {
         self.destination == destination
             && self.generation == generation
             && self.routes == routes
