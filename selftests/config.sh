@@ -6,7 +6,7 @@
 #
 #     yardctl --netlink--> switch of the machine: yard0, claim0 --[veth]-- claim1
 
-# shellcheck disable=SC2154 # y sets out and status
+# shellcheck disable=SC2154 # y and setup_ns set variables
 
 . "$(dirname "$0")/lib.sh"
 
@@ -241,6 +241,18 @@ yardctl import keepalived "$work/keepalived" >"$work/imported" 2>/dev/null
 expect "with its check" grep -q 'check = \[{ type = "http", interval = "6s", timeout = "3s", rise = 1, fall = 2, path = "/health", status = "200" }\]' "$work/imported"
 ends "that is applied" 0 "" apply "$work/imported"
 expect "yardmaster reads it" yardmaster check --config "$work/imported"
+
+# A name space that has no switch yet.
+setup_ns other
+ends "another name space has a file of its own" 0 "" --netns "$other" apply - <<-END
+	[yard0]
+	addresses = ["192.0.2.1/32", "192.0.2.2"]
+	[[service]]
+	service = "tcp 192.0.2.1:80"
+END
+equal "and a yard0 with addresses" "$(ip -n "$other" -j addr show dev yard0 |
+	jq -c '[.[].addr_info[] | select(.family == "inet") | .local]')" '["192.0.2.1","192.0.2.2"]'
+ends "and its service" 0 "" --netns "$other" diff - < <(yardctl --netns "$other" save)
 ends "the machine is left as it was" 0 "" apply - <<-END
 	yard0.addresses = []
 	claim = []

@@ -16,6 +16,7 @@
 
 HALF_OPEN=500
 RATE=1000
+CLIENTS=8
 
 # get FAMILY PATH [CURL OPTION...]
 get() {
@@ -30,8 +31,9 @@ flood() {
 	local source=10.66.0.0 target=$VIP link
 	[ "$1" = 4 ] || source=fd00:66:: target=$VIP6
 	read -r link <"/sys/class/net/$front/address"
-	in_client python3 "$HERE/lib/flood.py" "$front_peer" "$link" "$source" "$target" 80 "$RATE" "$2" \
-		>"$work/flood$1" 2>&1 &
+	# No function: what is ended is to be the program itself.
+	ip netns exec "$client" python3 "$HERE/lib/flood.py" "$front_peer" "$link" "$source" "$target" 80 \
+		"$RATE" "$2" >"$work/flood$1" 2>&1 &
 	flood=$!
 	defer quit "$flood"
 }
@@ -65,20 +67,21 @@ most_during() {
 		[ "$half_open" -le "$most_half_open" ] || most_half_open=$half_open
 		[ "$connections" -le "$most_connections" ] || most_connections=$connections
 		[ "$table_bytes" -le "$most_bytes" ] || most_bytes=$table_bytes
-		nap 0.1
+		nap 0.2
 	done
 	wait "$1"
 }
 
-# Real clients, one after the other, until there is a file "over": for each, its milliseconds, and
-# who answered.
+# CLIENTS real clients, one after the other, and then the flood ends: for each, its milliseconds,
+# and who answered.
 clients() {
-	local begin
-	while [ ! -e "$work/over" ]; do
+	local begin i
+	for ((i = 0; i < CLIENTS; i++)); do
 		begin=$(timestamp_ms)
 		answer=$(get "$1" /who -H 'Connection: close' 2>&1)
 		echo "$(($(timestamp_ms) - begin)) ${answer:-nobody}"
 	done
+	kill "$flood"
 }
 
 need nginx curl cmp python3
@@ -96,7 +99,7 @@ ip route add 10.66.0.0/16 via "$CLIENT" dev "$front"
 ip -6 route add fd00:66::/32 via "$CLIENT6" dev "$front"
 expect "the module loads" load connection_limit=65536
 expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 1s
-expect "services are made" yardctl apply - <<-END
+expect "services are made" yardctl batch - <<-END
 	service add tcp $VIP:80 -d 10.2.1.2:80 -d 10.2.2.2:80
 	service add tcp [$VIP6]:80 -d [fd00:2:1::2]:80 -d [fd00:2:2::2]:80
 END
@@ -110,18 +113,16 @@ done
 expect "the tables come to rest" slowwait 8 at_rest
 
 for family in 4 6; do
-	rm -f "$work/over"
 	get "$family" /file/blob --limit-rate 500k -o "$work/known" 2>"$work/known.log" &
 	known=$!
 	expect "a download has begun (IPv$family)" slowwait 5 at_least 100000 stat -c %s "$work/known"
 	state
 	bytes=$table_bytes before=$connections
-	flood "$family" 5
-	expect "the flood has come" slowwait 5 at_least $((HALF_OPEN - 1)) half_open
+	flood "$family" 40
+	expect "the flood has come" slowwait 20 at_least $((HALF_OPEN - 1)) half_open
 	clients "$family" >"$work/clients" &
 	real=$!
 	most_during "$flood"
-	touch "$work/over"
 	wait "$real"
 	sent=$(<"$work/flood$family")
 	served=$(grep -c " server" "$work/clients")
@@ -134,10 +135,10 @@ for family in 4 6; do
 	between "nor are there more connections than these and the real ones" "$most_connections" \
 		"$HALF_OPEN" $((before + HALF_OPEN + served + 4))
 	equal "no memory goes for the flood" $((most_bytes > bytes ? most_bytes - bytes : 0)) 0
-	between "real clients got in meanwhile" "$served" 5 10000
-	equal "every one of them" "$(grep -vc " server" "$work/clients")" 0
-	between "most of them at once" "$(sort -n "$work/clients" |
-		awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }')" 1 $((900 * SLOW))
+	equal "every real client got in meanwhile" "$served" "$CLIENTS"
+	# Of what is lost on a crowded machine, one repetition makes up for.
+	between "most of them within a moment" "$(sort -n "$work/clients" |
+		awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }')" 1 $((3000 * SLOW))
 	expect "the download has come to its end" wait "$known"
 	expect "with every byte" cmp "$work/blob" "$work/known"
 	expect "a client whose SYN nobody remembered downloads whole" eval \

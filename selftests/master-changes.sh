@@ -35,7 +35,9 @@ sed 's/^/# /' "$work/changes"
 equal "the changes are made" "$status" 0
 read -r count took <"$work/changes"
 equal "a thousand of them" "$count" 1000
-between "in so many milliseconds" "$took" 4900 7500
+# Left to itself the emulated machine makes 600 changes a second; here it has a load, too, and
+# shares its host.
+between "in so many milliseconds, for 200 a second" "$took" 4900 9000
 equal "each was swapped in" "$(yardctl --json show | jq .generation)" $((before + 1000))
 wait "$asking"
 equal "the datagrams end" "$?" 0

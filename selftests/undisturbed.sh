@@ -14,28 +14,55 @@
 . "$HERE/lib/topology.sh"
 
 SERVICE=$VIP:80
+# Bytes: more than what buffers hold.
+PART=130000
 
-# download N: in the background, slowly; by the order of turns each comes from another server.
+# download N: in the background; it goes on as far as it is read, a part after each change. By the
+# order of turns each comes from another server.
 download() {
-	in_client curl -sS --max-time 25 --limit-rate "$RATE" -D "$work/head$1" -o "$work/got$1" \
+	mkfifo "$work/pipe$1"
+	in_client curl -sS --max-time 60 -D "$work/head$1" -o "$work/pipe$1" \
 		"http://$VIP/file/blob" 2>"$work/log$1" &
 	downloads[$1]=$!
 	defer quit $!
-	slowwait 5 at_least 50000 stat -c %s "$work/got$1"
+	local descriptor
+	exec {descriptor}<"$work/pipe$1"
+	pipes[$1]=$descriptor
+	read_on "$1"
 }
-RATE=250k
+
+# read_on N...: whether a part of each of these downloads comes, all of which the switch has to
+# bring.
+read_on() {
+	local n files=() sizes
+	for n; do
+		timeout 10 head -c "$PART" <&"${pipes[n]}" >>"$work/got$n"
+		files+=("$work/got$n")
+		have[n]=$((${have[n]:-0} + PART))
+		sizes+=${have[n]}$'\n'
+	done
+	[ "$(stat -c %s "${files[@]}")" = "${sizes%$'\n'}" ]
+}
+
+# ends N: whether the rest comes, and all is as it was.
+ends() {
+	timeout 20 cat <&"${pipes[$1]}" >>"$work/got$1"
+	wait "${downloads[$1]}" && cmp "$work/site/blob" "$work/got$1"
+}
+
+# small_buffers NAMESPACE: of TCP, so that no more than a part lies in them.
+small_buffers() {
+	ip netns exec "$1" sysctl -qw net.ipv4.tcp_rmem="4096 32768 32768" net.ipv4.tcp_wmem="4096 32768 32768"
+}
 
 # servers: who has connections, and how many, as "1 1 1".
 servers() {
 	yardctl --json destination list tcp "$SERVICE" | jq -r '[sort_by(.address)[] | .active_connections] | join(" ")'
 }
 
-# going: whether all downloads are still going on.
+# going: whether all downloads go on.
 going() {
-	local pid
-	for pid in "${downloads[@]}"; do
-		kill -0 "$pid" || return 1
-	done
+	read_on 1 2 3
 }
 
 # meets COUNT: who has answered so many new requests.
@@ -48,14 +75,17 @@ meets() {
 change() {
 	local text=$1
 	shift
-	expect "$text" yardctl apply - < <(printf '%s\n' "$@") && expect "the downloads go on" going
+	expect "$text" yardctl batch - < <(printf '%s\n' "$@") && expect "the downloads go on" going
 }
 
 need nginx curl cmp
 work_dir
 topology veth veth veth
+for space in "$client" "${server[@]}"; do
+	small_buffers "$space"
+done
 mkdir "$work/site"
-head -c 4000000 /dev/urandom >"$work/site/blob"
+head -c 3500000 /dev/urandom >"$work/site/blob"
 for n in 1 2 3; do
 	expect "server $n listens" web "$n" "$work/site"
 done
@@ -63,7 +93,7 @@ expect "the module loads" load
 expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 2s
 expect "a service is made" yardctl service add tcp "$SERVICE" -s rr \
 	-d 10.2.1.2:80 -d 10.2.2.2:80 -d 10.2.3.2:80
-downloads=()
+downloads=() pipes=() have=()
 for n in 1 2 3; do
 	expect "download $n has begun" download "$n"
 done
@@ -100,8 +130,7 @@ echo "# all that within $(($(timestamp_ms) - begin)) ms"
 equal "each download has its connection" "$(yardctl --json connections --state established |
 	jq -r '[.[].destination_address] | sort | join(" ")')" "10.2.1.2 10.2.2.2 10.2.3.2"
 for n in 1 2 3; do
-	expect "download $n comes to its end" wait "${downloads[n]}"
-	expect "with every byte" cmp "$work/site/blob" "$work/got$n"
+	expect "download $n comes to its end with every byte" ends "$n"
 done
 equal "in one connection each" "$(cat "$work"/head[123] | grep -c "^HTTP/1.1 200")" 3
 equal "nothing was dropped" "$(yardctl --json stats | jq '[.drops[].packets] | add')" 0

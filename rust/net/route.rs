@@ -200,7 +200,15 @@ fn by_wire6(net: &Namespace, destination: Ipv6Address, avoid: u32, bh: &BottomHa
             let mut source = sys::in6_addr::default();
             let _ = sys::ipv6_dev_get_saddr(net.as_ptr(), device, &address, 0, &mut source);
             let (mtu, source) = ((*device).mtu, from_in6(&source));
-            hop(device, mtu, destination.into(), source, Family::V6, avoid, bh)
+            hop(
+                device,
+                mtu,
+                destination.into(),
+                source,
+                Family::V6,
+                avoid,
+                bh,
+            )
         })
     }
 }

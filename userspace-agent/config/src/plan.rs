@@ -7,7 +7,8 @@ use std::fmt::{self, Write};
 
 use switchyard_netlink::{
     Change, Claim, ClaimRequest, Destination, DestinationKey, DestinationSettings, Device,
-    Encapsulation, Policy, Service, ServiceKey, ServiceSettings, Switch, SwitchSettings,
+    Encapsulation, Forwarding, Policy, Service, ServiceKey, ServiceSettings, Switch,
+    SwitchSettings,
 };
 
 use crate::config::with_port;
@@ -40,8 +41,9 @@ pub struct Step {
     pub action: Action,
     /// Bytes from the beginning of the file; `None` for what is not in it.
     pub at: Option<usize>,
-    /// In words, behind a sign: `+` for what comes, `-` for what goes, `~` for what changes.
-    pub words: String,
+    /// In words, but for what comes: that is told by the action, if anybody asks. A whole
+    /// configuration has a hundred thousand such steps.
+    words: String,
 }
 
 /// What is done in a step.
@@ -61,9 +63,50 @@ pub enum Action {
     Change(Change),
 }
 
+/// In words, behind a sign: `+` for what comes, `-` for what goes, `~` for what changes.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
+        match &self.action {
+            Action::Change(Change::AddService(settings)) => {
+                write!(f, "+ service {}", settings.key)?;
+                given(f, "scheduler", settings.scheduler)?;
+                given(f, "timeout", settings.timeout)?;
+                given(f, "one-packet", settings.one_packet)?;
+                given(f, "reset-at-expiry", settings.reset_at_expiry)?;
+                given(f, "fallback", settings.fallback)?;
+                given(f, "affinity", settings.affinity)?;
+                given(f, "affinity-prefix4", settings.affinity_prefix4)?;
+                given(f, "affinity-prefix6", settings.affinity_prefix6)
+            }
+            Action::Change(Change::AddDestination(settings)) => {
+                let DestinationKey {
+                    service,
+                    address,
+                    port,
+                } = settings.key;
+                let destination = Destination {
+                    forwarding: settings.forwarding.unwrap_or(Forwarding::Nat),
+                    ..Destination::new(service, address, port.unwrap_or(0))
+                };
+                write!(f, "+ destination {service} {}", destination.name())?;
+                given(f, "weight", settings.weight)?;
+                given(f, "forwarding", settings.forwarding)?;
+                given(f, "encapsulation", settings.encapsulation)?;
+                given(f, "encapsulation-port", settings.encapsulation_port)?;
+                given(f, "state", settings.state)?;
+                given(f, "drain-deadline", settings.drain_deadline)?;
+                given(f, "upper-limit", settings.upper_limit)?;
+                given(f, "lower-limit", settings.lower_limit)
+            }
+            _ => f.write_str(&self.words),
+        }
+    }
+}
+
+fn given(f: &mut fmt::Formatter<'_>, name: &str, value: Option<impl fmt::Display>) -> fmt::Result {
+    match value {
+        Some(value) => write!(f, " {name}={value}"),
+        None => Ok(()),
     }
 }
 
@@ -123,7 +166,7 @@ impl Plan {
 
     fn switch(&mut self, wanted: &SwitchSettings, running: &Switch) {
         let mut set = SwitchSettings::default();
-        let mut words = Differences::default();
+        let mut words = Differences::of(true);
         if let Some(limit) = wanted.connection_limit {
             // The kernel rounds up to whole chunks.
             let rounded = limit.next_multiple_of(CHUNK);
@@ -228,6 +271,9 @@ impl Plan {
 
     /// First of all, so that what comes finds room: ranges of ports, for one.
     fn removals(&mut self, wanted: &[ServiceConfig], running: &Running) {
+        if running.services.is_empty() {
+            return;
+        }
         let mut stay = HashSet::with_capacity(running.destinations.len());
         let mut services = HashSet::with_capacity(wanted.len());
         for service in wanted {
@@ -259,22 +305,17 @@ impl Plan {
     }
 
     fn service(&mut self, wanted: &ServiceConfig, before: Option<&Service>) {
-        let (old, sign) = match before {
-            Some(service) => (ServiceValues::from(service), '~'),
-            None => (ServiceValues::default(), '+'),
-        };
-        let mut words = Differences::default();
+        let old = before.map_or_else(ServiceValues::default, ServiceValues::from);
+        let mut words = Differences::of(before.is_some());
         let settings = service_settings(wanted.key, &old, &wanted.values, &mut words);
-        if before.is_some() && words.is_empty() {
-            return;
+        if before.is_none() {
+            let change = Change::AddService(settings);
+            self.step(Action::Change(change), Some(wanted.at), String::new());
+        } else if !words.is_empty() {
+            let change = Change::SetService(settings);
+            let words = format!("~ service {}{words}", wanted.key);
+            self.step(Action::Change(change), Some(wanted.at), words);
         }
-        let change = match before {
-            Some(_) => Change::SetService(settings),
-            None => Change::AddService(settings),
-        };
-        let words = words.of(before.is_none());
-        let words = format!("{sign} service {}{words}", wanted.key);
-        self.step(Action::Change(change), Some(wanted.at), words);
     }
 
     fn destination(
@@ -283,30 +324,22 @@ impl Plan {
         before: Option<&Destination>,
         keeps_weight: bool,
     ) {
-        let (old, sign) = match before {
-            Some(destination) => (DestinationValues::from(destination), '~'),
-            None => (DestinationValues::default(), '+'),
-        };
+        let old = before.map_or_else(DestinationValues::default, DestinationValues::from);
         let mut values = wanted.values;
         if keeps_weight && before.is_some() {
             values.weight = old.weight;
         }
-        let mut words = Differences::default();
+        let mut words = Differences::of(before.is_some());
         let settings = destination_settings(wanted.key, &old, &values, &mut words);
-        if before.is_some() && words.is_empty() {
-            return;
+        if before.is_none() {
+            let change = Change::AddDestination(settings);
+            self.step(Action::Change(change), Some(wanted.at), String::new());
+        } else if !words.is_empty() {
+            let change = Change::SetDestination(settings);
+            let (service, name) = (wanted.key.service, wanted.name());
+            let words = format!("~ destination {service} {name}{words}");
+            self.step(Action::Change(change), Some(wanted.at), words);
         }
-        let change = match before {
-            Some(_) => Change::SetDestination(settings),
-            None => Change::AddDestination(settings),
-        };
-        let words = words.of(before.is_none());
-        let words = format!(
-            "{sign} destination {} {}{words}",
-            wanted.key.service,
-            wanted.name()
-        );
-        self.step(Action::Change(change), Some(wanted.at), words);
     }
 }
 
@@ -321,18 +354,29 @@ fn key_of(destination: &Destination) -> DestinationKey {
     })
 }
 
-/// What differs, in words.
-#[derive(Debug, Default)]
-struct Differences(Vec<(String, String, String)>);
+/// What differs, in words, if it is to be told.
+#[derive(Debug)]
+struct Differences {
+    words: String,
+    are_told: bool,
+}
 
 impl Differences {
+    const fn of(are_told: bool) -> Self {
+        Self {
+            words: String::new(),
+            are_told,
+        }
+    }
+
     fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.words.is_empty()
     }
 
     fn add(&mut self, name: &str, old: impl fmt::Display, new: impl fmt::Display) {
-        self.0
-            .push((name.to_owned(), old.to_string(), new.to_string()));
+        if self.are_told {
+            let _ = write!(self.words, " {name}: {old} -> {new}");
+        }
     }
 
     /// The new value, if it is another one.
@@ -346,24 +390,11 @@ impl Differences {
         self.add(name, old, new);
         Some(new)
     }
-
-    /// Only the new values, or from which to which.
-    fn of(&self, is_new: bool) -> String {
-        let mut words = String::new();
-        for (name, old, new) in &self.0 {
-            let _ = if is_new {
-                write!(words, " {name}={new}")
-            } else {
-                write!(words, " {name}: {old} -> {new}")
-            };
-        }
-        words
-    }
 }
 
 impl fmt::Display for Differences {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.of(false))
+        f.write_str(&self.words)
     }
 }
 
@@ -446,20 +477,18 @@ fn destination_settings(
 pub(crate) fn claims_of(queues: &[Claim]) -> Vec<ClaimConfig> {
     let mut claims: Vec<ClaimConfig> = Vec::new();
     for queue in queues {
-        let claim = match claims.iter_mut().find(|claim| claim.device == queue.ifname) {
-            Some(claim) => claim,
-            None => {
-                claims.push(ClaimConfig {
-                    queues: Some(Vec::new()),
-                    policy: queue.policy.unwrap_or(Policy::Interrupt),
-                    idle_timeout: queue.idle_timeout.unwrap_or(0),
-                    ..ClaimConfig::new(queue.ifname.clone(), Vec::new())
-                });
-                let Some(claim) = claims.last_mut() else {
-                    continue;
-                };
-                claim
-            }
+        let place = claims.iter().position(|claim| claim.device == queue.ifname);
+        let place = place.unwrap_or_else(|| {
+            claims.push(ClaimConfig {
+                queues: Some(Vec::new()),
+                policy: queue.policy.unwrap_or(Policy::Interrupt),
+                idle_timeout: queue.idle_timeout.unwrap_or(0),
+                ..ClaimConfig::new(queue.ifname.clone(), Vec::new())
+            });
+            claims.len() - 1
+        });
+        let Some(claim) = claims.get_mut(place) else {
+            continue;
         };
         claim.queues.get_or_insert_default().extend(queue.queue);
         claim.cpus.extend(queue.cpu);

@@ -92,8 +92,8 @@ pub struct Policy {
     pub smoothing: Duration,
     /// Relative change of a weight that is not worth making: 0.01 is 1 %.
     pub dead_band: f64,
-    /// How fast a level may change: its natural logarithm in a second. 0.4 is by half
-    /// up and by a third down.
+    /// How fast a level may change: its natural logarithm in a second. 0.6 is by four
+    /// fifths up and not quite by half down.
     pub slew: f64,
     /// Lowest level, as a share of the configured weight: too little traffic to hurt,
     /// enough to see that the server has recovered.
@@ -124,9 +124,9 @@ impl Default for Policy {
         Self {
             algorithm: Algorithm::Static,
             wants: Vec::new(),
-            smoothing: Duration::from_secs(2),
+            smoothing: Duration::from_millis(1250),
             dead_band: 0.03,
-            slew: 0.4,
+            slew: 0.6,
             floor: 0.05,
             ceiling: 16.0,
             slow_start: Duration::from_secs(30),

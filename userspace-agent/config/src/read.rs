@@ -340,7 +340,9 @@ impl Reader<'_> {
         Some(DestinationConfig {
             values,
             labels: section.labels,
-            source: section.source.and_then(|source| self.source(source)),
+            source: section
+                .source
+                .and_then(|source| self.source(*source).map(Box::new)),
             checks: section.check.map(|checks| self.checks(checks)),
             at,
             ..destination

@@ -3,7 +3,11 @@
 //! The file: what is wrong is told with its place, what is written is read, and what is
 //! applied leaves nothing to be done.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are tests, too"
+)]
 
 use std::collections::BTreeMap;
 use std::time::Instant;

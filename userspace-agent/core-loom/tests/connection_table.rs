@@ -402,18 +402,16 @@ fn half_open_is_counted_once() {
             let store = store.clone();
             spawn(1, move || {
                 let mut told = 0;
-                store
-                    .view()
-                    .expire(
-                        0..CHUNK,
-                        60_000,
-                        &Timeouts::default(),
-                        |_| {
-                            told += 1;
-                            Fate::Remove
-                        },
-                        |_| {},
-                    );
+                store.view().expire(
+                    0..CHUNK,
+                    60_000,
+                    &Timeouts::default(),
+                    |_| {
+                        told += 1;
+                        Fate::Remove
+                    },
+                    |_| {},
+                );
                 told
             })
         };

@@ -103,7 +103,8 @@ impl Writer {
     }
 
     pub fn nest(&mut self, kind: u16, inner: Self) {
-        self.put(kind | NLA_F_NESTED, &inner.bytes);
+        let Self { bytes } = inner;
+        self.put(kind | NLA_F_NESTED, &bytes);
     }
 }
 

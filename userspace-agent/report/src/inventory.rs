@@ -78,6 +78,16 @@ pub enum Health {
     Down,
 }
 
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Unknown => "unknown",
+            Self::Up => "up",
+            Self::Down => "down",
+        })
+    }
+}
+
 /// Signs from the kernel's counters, in which no active check is involved. Rates
 /// are over the time between the last two samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]

@@ -7,6 +7,7 @@ mod haproxy;
 mod orca;
 
 use std::convert::Infallible;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ pub use agent::{described, reason as reason_of};
 
 /// Longest pause between attempts at a source that cannot be had.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
+
+/// The first attempt is no later than that.
+const LONGEST_OFFSET: Duration = Duration::from_secs(1);
 
 /// What every source needs.
 #[derive(Clone, Debug)]
@@ -79,8 +83,17 @@ impl From<Error> for Failure {
     }
 }
 
+/// When the first report is asked for: ten thousand at once would be a crowd, which takes
+/// memory that is never needed again.
+fn offset(source: &Source) -> Duration {
+    let drawn = RandomState::new().hash_one(&source.address);
+    let part = u32::try_from(drawn % 1000).unwrap_or_default();
+    source.interval.min(LONGEST_OFFSET) * part / 1000
+}
+
 /// Fetches reports for as long as it runs.
 pub async fn fetch(source: Arc<Source>, context: Context) -> Infallible {
+    sleep(offset(&source)).await;
     let link = Link {
         source: Arc::clone(&source),
         guard: Guard::new(context.limits),

@@ -12,6 +12,7 @@ use switchyard_netlink::{
     Scheduler, StateTimeout,
 };
 
+use crate::top::TopArgs;
 use crate::{packet, words};
 
 /// Shows and changes what a Switchyard load balancer does.
@@ -94,6 +95,8 @@ pub enum Command {
         #[arg(long)]
         rates: bool,
     },
+    /// Show services, destinations, CPUs and drops on one screen, as they are now.
+    Top(TopArgs),
     /// Print each change of services, destinations and claims as it happens.
     Monitor(MonitorArgs),
     /// Print a completion script for a shell.
@@ -448,7 +451,7 @@ pub struct ApplyArgs {
     #[arg(long)]
     pub weights: bool,
 
-    /// Print what is done.
+    /// Print what is done, and how long the kernel took for it.
     #[arg(long, short)]
     pub verbose: bool,
 }

@@ -14,6 +14,7 @@ mod packet;
 mod print;
 mod run;
 mod setup;
+mod top;
 mod words;
 
 use std::process::ExitCode;

@@ -21,7 +21,7 @@ use crate::cli::{
 };
 use crate::failure::Failure;
 use crate::setup::Setup;
-use crate::{change, event, man, netns, packet, print, setup, words};
+use crate::{change, event, man, netns, packet, print, setup, top, words};
 
 /// What needs no module comes first; everything else opens its socket once its
 /// words have been understood.
@@ -51,8 +51,13 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
             let config = understood(&source)?;
             let mut setup = Setup::new(connect(cli)?)?;
             let plan = setup.apply(&source, &config, args.weights)?;
-            for step in plan.steps.iter().filter(|_| args.verbose) {
-                writeln!(out, "{step}")?;
+            if args.verbose {
+                for step in &plan.steps {
+                    writeln!(out, "{step}")?;
+                }
+                if let Some((changes, time)) = setup.took() {
+                    eprintln!("yardctl: {changes} changes in {} ms", time.as_millis());
+                }
             }
         }
         Command::Diff(args) => {
@@ -99,6 +104,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Explain(args) => explain(cli, &mut out, args)?,
         Command::Set(args) => set(cli, args)?,
         Command::Stats { cpu, rates } => stats(cli, &mut out, *cpu, *rates)?,
+        Command::Top(args) => top::run(&mut out, connect(cli)?, args, cli.json)?,
         Command::Monitor(args) => monitor(cli, &mut out, args)?,
     }
     out.flush()?;

@@ -5,11 +5,12 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use switchyard_config::{
     request_of, undo_of, write, Action, Config, Plan, ReadError, Running, Source, Step,
 };
-use switchyard_netlink::{Client, Device, Error, Refusal};
+use switchyard_netlink::{Change, Client, Device, Error, Refusal};
 
 use crate::address::Addresses;
 use crate::failure::Failure;
@@ -18,6 +19,7 @@ use crate::failure::Failure;
 pub struct Setup {
     client: Client,
     addresses: Addresses,
+    transaction: Option<(usize, Duration)>,
 }
 
 /// A file, and what is to be done so that all is as it says.
@@ -57,6 +59,7 @@ impl Setup {
         Ok(Self {
             client,
             addresses: Addresses::open()?,
+            transaction: None,
         })
     }
 
@@ -143,10 +146,18 @@ impl Setup {
 
     fn transaction(&mut self, wanted: &Wanted<'_>) -> Result<(), Failure> {
         let changes = wanted.plan.changes();
+        let begin = Instant::now();
         self.client.apply(&changes).map_err(|error| match error {
             Error::Refused(refusal) => refused(refusal, wanted),
             error => error.into(),
-        })
+        })?;
+        self.transaction = Some((changes.len(), begin.elapsed()));
+        Ok(())
+    }
+
+    /// How many changes the last transaction had, and how long it took.
+    pub fn took(&self) -> Option<(usize, Duration)> {
+        self.transaction
     }
 
     fn step(&mut self, step: &Step, wanted: &Wanted<'_>) -> Result<(), Failure> {
@@ -164,22 +175,15 @@ impl Setup {
     }
 
     fn act(&mut self, action: &Action, running: &Running) -> Result<(), Failure> {
-        let yard = running.switch.yard_ifindex;
         match action {
             Action::Set(settings) => self.client.set_switch(settings)?,
-            Action::AddAddress(address) => match yard {
-                Some(index) => self.addresses.add(index, *address)?,
-                None => {
-                    return Err(Failure::Other(
-                        "this namespace has no yard0 yet: claim a device or add a service first"
-                            .into(),
-                    ));
-                }
-            },
+            Action::AddAddress(address) => {
+                let index = self.yard(running)?;
+                self.addresses.add(index, *address)?;
+            }
             Action::RemoveAddress(address) => {
-                if let Some(index) = yard {
-                    self.addresses.remove(index, *address)?;
-                }
+                let index = self.yard(running)?;
+                self.addresses.remove(index, *address)?;
             }
             Action::Claim(request) => {
                 if let Device::Name(name) = &request.device {
@@ -198,6 +202,21 @@ impl Setup {
             Action::Change(_) => (),
         }
         Ok(())
+    }
+
+    /// The index of `yard0`. A namespace gets its own with the first change made in it.
+    fn yard(&mut self, running: &Running) -> Result<u32, Failure> {
+        if let Some(index) = running.switch.yard_ifindex {
+            return Ok(index);
+        }
+        let mut switch = self.client.switch()?;
+        if switch.yard_ifindex.is_none() {
+            // Where there is no switch there is nothing that this could remove.
+            self.client.apply(&[Change::Flush])?;
+            switch = self.client.switch()?;
+        }
+        let lacking = || Failure::Other("the switch of this namespace has no yard0".into());
+        switch.yard_ifindex.ok_or_else(lacking)
     }
 
     fn claim_as_before(&mut self, device: &Device, running: &Running) {

@@ -177,7 +177,7 @@ pub struct SimulateArgs {
     pub seed: u64,
 
     /// Time between two rounds of the master.
-    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = period)]
+    #[arg(long, value_name = "TIME", default_value = "250ms", value_parser = period)]
     pub round: Duration,
 
     /// Time between two reports of a server.

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 use switchyard_netlink::ServiceKey;
-use switchyard_report::Timestamp;
+use switchyard_report::{Health, Passive, Timestamp};
 
 use crate::Load;
 
@@ -96,6 +96,31 @@ impl fmt::Display for Limit {
     }
 }
 
+/// Signs of a destination's life in the kernel's counters, in which no check and no report
+/// is involved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Signs {
+    /// Connections that the switch has to it.
+    pub connections: Option<u64>,
+    /// New ones in a second.
+    pub connections_per_second: Option<f64>,
+    /// Those of them that came to nothing, if that is counted.
+    pub failures_per_second: Option<f64>,
+    /// Seconds for which packets have gone to it and none came back.
+    pub unanswered: Option<f64>,
+}
+
+impl From<Passive> for Signs {
+    fn from(passive: Passive) -> Self {
+        Self {
+            connections: passive.active,
+            connections_per_second: passive.connections_per_second,
+            failures_per_second: passive.failures_per_second,
+            unanswered: passive.silent_for.map(|time| time.as_secs_f64()),
+        }
+    }
+}
+
 /// The last round of a service.
 #[derive(Clone, Debug, Serialize)]
 pub struct Decision {
@@ -126,6 +151,13 @@ pub struct DestinationDecision {
     /// Why, if the state alone does not say.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub reason: &'static str,
+    /// What its checks say.
+    pub health: Health,
+    /// What is wrong with its checks, or why its agent cannot be heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+    /// What the kernel's counters say of it.
+    pub signs: Signs,
     /// Seconds since its last report.
     pub age: Option<f64>,
     /// The last load reported.

@@ -9,6 +9,7 @@ use comfy_table::{CellAlignment, Table};
 
 use crate::decision::{Decision, DestinationDecision};
 use crate::Load;
+use switchyard_report::Health;
 
 /// A number with three digits that tell something, or nothing.
 fn short(value: Option<f64>) -> String {
@@ -99,6 +100,7 @@ pub fn explain(decision: &Decision) -> String {
     inputs.load_preset(NOTHING).set_header([
         "DESTINATION",
         "STATE",
+        "HEALTH",
         "AGE",
         "UTILISATION",
         "REQ/S",
@@ -106,6 +108,9 @@ pub fn explain(decision: &Decision) -> String {
         "IN FLIGHT",
         "LATENCY",
         "ASKS",
+        "CONN",
+        "CONN/S",
+        "UNANSWERED",
     ]);
     for d in &decision.destinations {
         let Load {
@@ -119,6 +124,7 @@ pub fn explain(decision: &Decision) -> String {
         inputs.add_row([
             d.endpoint.to_string(),
             d.state.to_string(),
+            d.health.to_string(),
             d.age.map_or("-".into(), |age| format!("{age:.1}s")),
             percent(utilisation),
             short(requests),
@@ -126,9 +132,24 @@ pub fn explain(decision: &Decision) -> String {
             short(in_flight),
             milliseconds(latency),
             percent(wanted_share),
+            d.signs.connections.map_or("-".into(), |n| n.to_string()),
+            short(d.signs.connections_per_second),
+            d.signs
+                .unanswered
+                .map_or("-".into(), |time| format!("{time:.1}s")),
         ]);
     }
-    text.push_str(&aligned(&mut inputs, &[0, 1]));
+    text.push_str(&aligned(&mut inputs, &[0, 1, 2]));
+    for d in &decision.destinations {
+        if let Some(trouble) = &d.trouble {
+            let what = if d.health == Health::Down {
+                "its checks fail"
+            } else {
+                "its agent is not heard"
+            };
+            let _ = writeln!(text, "{}: {what}: {trouble}", d.endpoint);
+        }
+    }
     text.push('\n');
     let mut results = Table::new();
     results.load_preset(NOTHING).set_header([
@@ -157,7 +178,7 @@ pub fn explain(decision: &Decision) -> String {
 mod tests {
     use super::*;
     use crate::{Balance, DestinationPlan, Policy, ServicePlan};
-    use switchyard_report::{LoadReport, Standing, Timestamp};
+    use switchyard_report::{LoadReport, Passive, Standing, Timestamp};
 
     #[test]
     fn a_decision_tells_inputs_formula_and_result() {
@@ -169,7 +190,9 @@ mod tests {
         let plan = ServicePlan {
             key: "tcp 192.0.2.1:80".parse().unwrap(),
             policy: Policy::new(crate::Algorithm::Even),
-            destinations: vec![destination("10.0.0.1:80"), destination("10.0.0.2:80")],
+            destinations: ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"]
+                .map(destination)
+                .to_vec(),
         };
         let mut balance = Balance::new(plan, Timestamp(0));
         let standing = |cpu| Standing {
@@ -178,15 +201,28 @@ mod tests {
                 ..LoadReport::default()
             }),
             received_at: Some(Timestamp(500)),
+            health: Health::Up,
+            passive: Passive {
+                active: Some(7),
+                connections_per_second: Some(2.5),
+                silent_for: Some(std::time::Duration::from_secs(3)),
+                ..Passive::default()
+            },
             ..Standing::default()
         };
         let (busy, idle) = (standing(0.9), standing(0.3));
+        let idle = Standing {
+            health: Health::Down,
+            last_failure: Some("connection refused".into()),
+            ..idle
+        };
+        let third = standing(0.3);
         for now in [500, 1000] {
             balance.round(Timestamp(now), |endpoint| {
-                Some(if endpoint.to_string() == "10.0.0.1:80" {
-                    &busy
-                } else {
-                    &idle
+                Some(match endpoint.to_string().as_str() {
+                    "10.0.0.1:80" => &busy,
+                    "10.0.0.2:80" => &idle,
+                    _ => &third,
                 })
             });
         }
@@ -194,9 +230,11 @@ mod tests {
         for words in [
             "tcp 192.0.2.1:80: even\n",
             "formula: level = w * ((U + 0.03) / (u + 0.03))^0.7\n",
-            "10.0.0.1:80  reporting  0.5s        90.0%",
+            "10.0.0.1:80  reporting  up      0.5s        90.0%",
+            "  7    2.50        3.0s\n",
+            "10.0.0.2:80: its checks fail: connection refused\n",
             "w=1.000 u=0.900 U=",
-            ", slew -> 0.819",
+            ", slew -> 0.741",
         ] {
             assert!(text.contains(words), "no {words:?} in\n{text}");
         }

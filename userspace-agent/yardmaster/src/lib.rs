@@ -21,7 +21,7 @@ mod track;
 mod weights;
 
 pub use balance::Balance;
-pub use decision::{Decision, DestinationDecision, Limit, State};
+pub use decision::{Decision, DestinationDecision, Limit, Signs, State};
 pub use explain::explain;
 pub use master::{KernelWeights, Master, WeightChange};
 pub use plan::{DestinationPlan, ServicePlan};

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use switchyard_report::{Health, LoadReport, Standing, Timestamp};
+use switchyard_report::{Health, LoadReport, Passive, Standing, Timestamp};
 
 use crate::algorithm::Terms;
 use crate::decision::{Limit, State};
@@ -46,6 +46,12 @@ pub(crate) struct Track {
     pub told_labels: Option<Vec<String>>,
     /// What the kernel has.
     pub written: Option<u32>,
+    /// What its checks said last.
+    pub health: Health,
+    /// What is wrong with its checks, or why its agent cannot be heard.
+    pub trouble: Option<String>,
+    /// What the kernel's counters said last.
+    pub passive: Passive,
     // What the last round found.
     pub state: State,
     pub reason: &'static str,
@@ -73,6 +79,9 @@ impl Track {
             held: false,
             told_labels: None,
             written: None,
+            health: Health::Unknown,
+            trouble: None,
+            passive: Passive::default(),
             state: State::Unheard,
             reason: "",
             terms: Terms::default(),
@@ -117,6 +126,16 @@ impl Track {
 
     /// Takes in what is known of it now. Returns whether that was a new report.
     pub fn learn(&mut self, standing: &Standing, policy: &Policy) -> bool {
+        self.health = standing.health;
+        self.passive = standing.passive;
+        let trouble = if standing.health == Health::Down {
+            standing.last_failure.as_ref()
+        } else {
+            standing.source_error.as_ref()
+        };
+        if self.trouble.as_ref() != trouble {
+            self.trouble = trouble.cloned();
+        }
         let (Some(report), Some(received_at)) = (&standing.report, standing.received_at) else {
             return false;
         };

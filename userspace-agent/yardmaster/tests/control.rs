@@ -97,6 +97,26 @@ fn a_step_is_followed_without_oscillation() {
     }
 }
 
+/// With the defaults, a server that becomes slow has lost much of its share within three
+/// seconds.
+#[test]
+fn a_slow_server_is_given_way_to_within_three_seconds() {
+    for algorithm in BY_UTILISATION {
+        for (slower, part) in [(0.1, 0.7), (0.5, 0.8)] {
+            let mut plant = Plant::new(Policy::new(algorithm), &[Server::of(100.0); 3], 150.0);
+            plant.run(30.0);
+            let before = plant.share(0);
+            plant.servers[0].capacity *= slower;
+            plant.run(3.0);
+            let after = plant.share(0);
+            assert!(
+                after < before * part,
+                "{algorithm}, {slower}: {before} to {after}"
+            );
+        }
+    }
+}
+
 #[test]
 fn noise_moves_little() {
     for algorithm in FEEDBACK {

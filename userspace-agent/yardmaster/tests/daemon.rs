@@ -38,8 +38,8 @@ fn wait_for<T>(what: &str, mut test: impl FnMut() -> Option<T>) -> T {
             return value;
         }
         assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "no {what} in 20 s"
+            begun.elapsed() < Duration::from_secs(40),
+            "no {what} in 40 s"
         );
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -215,8 +215,27 @@ fn what_is_asked_badly_does_no_harm() {
 }
 
 #[test]
-fn ten_thousand_destinations_take_less_than_50_megabytes() {
-    let daemon = Daemon::start(&services(100, 100));
+fn ten_thousand_destinations_take_little_memory() {
+    // On a thousand servers, each with a source, and a check for each destination. Nobody
+    // answers there, in a network of this machine alone.
+    let mut text = String::new();
+    for (s, part) in services(100, 100).split_inclusive("even\"\n").enumerate() {
+        text += &part.replace(
+            &format!("\"10.0.{}.", s.saturating_sub(1)),
+            &format!("\"127.1.{}.", s.saturating_sub(1) % 10),
+        );
+        if part.contains("policy") {
+            text += "source = { type = \"haproxy\", interval = \"20s\" }\n\
+                     check = [{ type = \"tcp\", interval = \"20s\" }]\n";
+        }
+    }
+    let daemon = Daemon::start(&text);
+    wait_for("every source refused", || {
+        let explained = daemon.ask("explain", &["tcp", "192.0.2.99:80"])?;
+        let refused = explained.matches("its agent is not heard").count();
+        (refused == 100).then_some(())
+    });
+    // Three failures on end are a verdict, for which there is no time here.
     for _ in 0..3 {
         let metrics = daemon.scrape("/metrics");
         assert!(metrics.matches("yardmaster_destination_weight{").count() == 10_000);
@@ -225,5 +244,11 @@ fn ten_thousand_destinations_take_less_than_50_megabytes() {
     daemon.ask("status", &[]).unwrap();
     let (now, most) = (daemon.memory("VmRSS:"), daemon.memory("VmHWM:"));
     println!("resident: {now} KiB, at most {most} KiB");
-    assert!(most < 50 * 1024, "{most} KiB");
+    let status = daemon.ask("status", &["--json"]).unwrap();
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    let round = status.pointer("/counters/last_round").unwrap();
+    println!("a round takes {round} s");
+    // What waits takes more room in a build for tests.
+    let bound = if cfg!(debug_assertions) { 65 } else { 50 };
+    assert!(most < bound * 1024, "{most} KiB");
 }

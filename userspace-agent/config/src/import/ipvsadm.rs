@@ -442,9 +442,10 @@ fn endpoint(word: &str) -> Result<(IpAddr, Option<u16>), String> {
             };
             (IpAddr::V6(address), port)
         }
-        None => match word.parse() {
-            Ok(address) => (address, None),
-            Err(_) => {
+        None => {
+            if let Ok(address) = word.parse() {
+                (address, None)
+            } else {
                 let (address, port) = word.rsplit_once(':').ok_or_else(advice)?;
                 let address: IpAddr = address.parse().map_err(|_| advice())?;
                 if address.is_ipv6() {
@@ -454,7 +455,7 @@ fn endpoint(word: &str) -> Result<(IpAddr, Option<u16>), String> {
                 }
                 (address, Some(port))
             }
-        },
+        }
     };
     let port = match port {
         None => None,

@@ -296,14 +296,16 @@ impl Keepalived<'_> {
         }
         for line in block {
             match line.name() {
-                "delay_loop" | "connect_timeout" | "retry" | "virtualhost" => (),
-                "inhibit_on_failure" => (),
+                // Taken above, or what we always do.
+                "delay_loop" | "connect_timeout" | "retry" | "virtualhost"
+                | "inhibit_on_failure" => (),
                 "weight" => values.weight = self.weight(line)?,
                 "lb_kind" | "lvs_method" => values.forwarding = forwarding(line)?,
                 "uthreshold" => values.upper_limit = number(line, 1)?,
                 "lthreshold" => values.lower_limit = number(line, 1)?,
-                "TCP_CHECK" | "HTTP_GET" | "SSL_GET" => checks.extend(self.check(&common, line)?),
-                "PING_CHECK" => checks.extend(self.check(&common, line)?),
+                "TCP_CHECK" | "HTTP_GET" | "SSL_GET" | "PING_CHECK" => {
+                    checks.extend(self.check(&common, line)?);
+                }
                 _ => self.left_out(line, ""),
             }
         }

@@ -25,8 +25,8 @@ use switchyard_core::core::tuple::{
 };
 use switchyard_core::filter::dry::Dry;
 use switchyard_core::filter::{
-    decide, express, Context, Decision, Destination, Forward, Fragments, Options, Report, Service, Services,
-    Tables, Verdict, Version,
+    decide, express, Context, Decision, Destination, Forward, Fragments, Options, Report, Service,
+    Services, Tables, Verdict, Version,
 };
 use zerocopy::FromBytes as _;
 
@@ -451,12 +451,14 @@ impl Switch {
         // As an Ethernet header would say it.
         match bytes.first().map(|first| first >> 4) {
             Some(6) => {
-                let expressed = express_as(&self.config, &self.connections6, self.now, bytes, state);
+                let expressed =
+                    express_as(&self.config, &self.connections6, self.now, bytes, state);
                 let outcome = self.receive_as::<Ipv6Address>(from, bytes, state);
                 self.compare(expressed, outcome)
             }
             _ => {
-                let expressed = express_as(&self.config, &self.connections4, self.now, bytes, state);
+                let expressed =
+                    express_as(&self.config, &self.connections4, self.now, bytes, state);
                 let outcome = self.receive_as::<Ipv4Address>(from, bytes, state);
                 self.compare(expressed, outcome)
             }

@@ -16,7 +16,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
-use switchyard_report::Reason;
+use switchyard_report::{Health, Reason};
 use switchyard_transport::Server;
 
 use super::shared::{Shared, State};
@@ -115,7 +115,7 @@ type Gauge = (
     fn(&yardmaster::DestinationDecision) -> Option<f64>,
 );
 
-const GAUGES: [Gauge; 8] = [
+const GAUGES: [Gauge; 12] = [
     ("weight", "Weight decided", |d| Some(f64::from(d.weight))),
     ("share", "Part of new connections, 0 to 1", |d| {
         Some(d.share)
@@ -144,6 +144,33 @@ const GAUGES: [Gauge; 8] = [
     ("report_age_seconds", "Time since the last report", |d| {
         d.age
     }),
+    (
+        "up",
+        "Whether its checks succeed; not there before a verdict",
+        |d| match d.health {
+            Health::Unknown => None,
+            Health::Up => Some(1.0),
+            Health::Down => Some(0.0),
+        },
+    ),
+    (
+        "connections",
+        "Connections that the switch has to it",
+        |d| d.signs.connections.map(yardmaster::number::real_u64),
+    ),
+    (
+        "connections_per_second",
+        "New connections in a second, by the kernel's counters",
+        |d| d.signs.connections_per_second,
+    ),
+    (
+        "unanswered_seconds",
+        "For how long packets have gone to it and none came back",
+        |d| {
+            // Without counters nothing is known.
+            d.signs.connections.and(d.signs.unanswered.or(Some(0.0)))
+        },
+    ),
 ];
 
 /// What is decided for each destination.

@@ -68,13 +68,13 @@ struct Daemon {
     last_read: Instant,
 }
 
-async fn until_told(args: &RunArgs, settings: Settings) -> Result<(), Failure> {
+async fn until_told(args: &RunArgs, mut settings: Settings) -> Result<(), Failure> {
     let signals = |kind| signal(kind).map_err(|e| Failure::Other(format!("signals: {e}")));
     let mut terminate = signals(SignalKind::terminate())?;
     let mut interrupt = signals(SignalKind::interrupt())?;
     let mut hang_up = signals(SignalKind::hangup())?;
     let other = |e: std::io::Error| Failure::Other(format!("no thread: {e}"));
-    let resource = Resource::start(&settings).await?;
+    let resource = Resource::start(&mut settings).await?;
     let mut daemon = Daemon {
         path: args.config.clone(),
         dry_run: args.dry_run,
@@ -197,7 +197,10 @@ impl Daemon {
         self.looks = looks(&self.path);
         let read = Settings::read(&self.path).map_err(Failure::from);
         let taken = match read {
-            Ok(settings) => self.resource.change(&settings).await.map(|()| settings),
+            Ok(mut settings) => {
+                let changed = self.resource.change(&mut settings).await;
+                changed.map(|()| settings)
+            }
             Err(failure) => Err(failure),
         };
         match taken {

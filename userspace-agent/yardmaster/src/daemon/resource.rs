@@ -23,8 +23,8 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// Starts it.
-    pub async fn start(settings: &Settings) -> Result<Self, Failure> {
+    /// Starts it, with the destinations of the settings, which it takes out of them.
+    pub async fn start(settings: &mut Settings) -> Result<Self, Failure> {
         let manager = manager(&settings.master).await?;
         let this = Self {
             // Its clock begins at the system's time and never jumps: so does ours.
@@ -37,15 +37,16 @@ impl Resource {
         Ok(this)
     }
 
-    fn set(&self, settings: &Settings) -> Result<(), Failure> {
+    /// Nobody else needs them, and there may be ten thousand.
+    fn set(&self, settings: &mut Settings) -> Result<(), Failure> {
         self.manager
-            .set_targets(settings.targets.clone())
+            .set_targets(std::mem::take(&mut settings.targets))
             .map_err(|e| Failure::Other(e.to_string()))
     }
 
     /// Takes other settings. What is known of destinations that stay is kept, unless
     /// keys or the listener change.
-    pub async fn change(&mut self, settings: &Settings) -> Result<(), Failure> {
+    pub async fn change(&mut self, settings: &mut Settings) -> Result<(), Failure> {
         let (old, new) = (&self.settings, &settings.master);
         if old.tls == new.tls && old.listen == new.listen {
             self.settings = settings.master.clone();

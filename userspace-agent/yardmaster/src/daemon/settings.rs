@@ -59,7 +59,7 @@ fn endpoint(key: &switchyard_netlink::DestinationKey) -> SocketAddr {
 fn targets_of(service: &ServiceConfig) -> impl Iterator<Item = TargetSpec> + '_ {
     let name: Arc<str> = service.key.to_string().into();
     service.destinations.iter().map(move |destination| {
-        let source = destination.source.as_ref().or(service.source.as_ref());
+        let source = destination.source.as_deref().or(service.source.as_ref());
         let checks = destination.checks.as_ref().unwrap_or(&service.checks);
         TargetSpec {
             key: TargetKey {
@@ -103,7 +103,7 @@ mod tests {
         let settings = parse(
             r#"
             [yardmaster]
-            round = "250ms"
+            round = "400ms"
             metrics = "127.0.0.1:9750"
 
             [[service]]
@@ -122,7 +122,7 @@ mod tests {
             "#,
         )
         .unwrap();
-        assert_eq!(settings.master.round, Duration::from_millis(250));
+        assert_eq!(settings.master.round, Duration::from_millis(400));
         let service = &settings.services[0];
         assert_eq!(service.policy.algorithm, Algorithm::Even);
         assert_eq!(service.policy.slow_start, Duration::from_secs(10));
@@ -188,6 +188,30 @@ mod tests {
         ] {
             let said = parse(text).unwrap_err();
             assert!(said.contains(words), "{said}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_configuration_or_an_error(text in ".{0,200}") {
+            let _ = Settings::parse(&text);
+        }
+
+        /// The example with something else in the place of some of it.
+        #[test]
+        fn so_is_a_torn_example(
+            at in 0_usize..4000,
+            length in 0_usize..60,
+            put in "(\\PC{0,8}|-?[0-9.e]{1,12}|\"[0-9./:a-z\\[\\]-]{0,20}\"|inf|nan|\\[\\[?)",
+        ) {
+            let example = include_str!("../../yardmaster.toml");
+            let mut bytes = example.replace("# ", "").into_bytes();
+            let at = at.min(bytes.len());
+            let end = (at + length).min(bytes.len());
+            bytes.splice(at..end, put.bytes());
+            if let Err(words) = Settings::parse(&String::from_utf8_lossy(&bytes)) {
+                proptest::prop_assert!(!words.is_empty());
+            }
         }
     }
 }

@@ -94,7 +94,7 @@ pub struct Control {
 impl Default for Control {
     fn default() -> Self {
         Self {
-            round: Duration::from_millis(500),
+            round: Duration::from_millis(250),
             report_every: Duration::from_millis(500),
             report_delay: Duration::from_millis(20),
             noise: 0.03,

@@ -49,8 +49,21 @@ pub struct Plant {
     pub now: Timestamp,
     pub kernel: BTreeMap<SocketAddr, u32>,
     pub plan: ServicePlan,
+    /// What each server measured half a second ago.
+    before: BTreeMap<usize, LoadReport>,
     late: Vec<Vec<(usize, LoadReport)>>,
     seed: u64,
+}
+
+/// The mean of two measurements: an agent's are over a second.
+fn mean(a: &LoadReport, b: &LoadReport) -> LoadReport {
+    let of = |a: Option<f64>, b: Option<f64>| Some(f64::midpoint(a?, b?));
+    LoadReport {
+        cpu: of(a.cpu, b.cpu),
+        requests_per_second: of(a.requests_per_second, b.requests_per_second),
+        execution_time: of(a.execution_time, b.execution_time),
+        ..b.clone()
+    }
 }
 
 pub fn endpoint(i: usize) -> SocketAddr {
@@ -92,6 +105,7 @@ impl Plant {
             now: Timestamp(1_000_000),
             kernel,
             plan,
+            before: BTreeMap::new(),
             late: Vec::new(),
             seed: 1,
         };
@@ -167,7 +181,9 @@ impl Plant {
         let mut reports = Vec::new();
         for i in 0..self.servers.len() {
             if self.servers[i].reports {
-                reports.push((i, self.measure(i)));
+                let now = self.measure(i);
+                let before = self.before.insert(i, now.clone());
+                reports.push((i, mean(&before.unwrap_or_else(|| now.clone()), &now)));
             }
         }
         self.late.push(reports);
