@@ -8,7 +8,8 @@ RULES says, a line each, what may be, "KIND PATTERN  # why":
 
     entry PATTERN     where the walk begins
     cold PATTERN      where it ends: not on the way of a known connection's packet
-    extern NAME       a function outside of the module that may be called
+    extern NAME [from PATTERN]
+                      a function outside of the module that may be called, or only from there
     indirect PATTERN  a function that may call by a pointer
     atomic N PATTERN  a function that may have so many locked instructions
 
@@ -33,10 +34,11 @@ SCAFFOLD = {"__x86_return_thunk", "__fentry__", "__stack_chk_fail"}
 
 
 class Rule:
-    """How many locked instructions a rule allows, and whether anybody needed it."""
+    """How many locked instructions a rule allows, from where, and whether anybody needed it."""
 
-    def __init__(self, most):
+    def __init__(self, most, caller):
         self.most = most
+        self.caller = caller
         self.needed = False
 
 
@@ -151,7 +153,8 @@ def rules_of(path):
             count = 0
             if kind == "atomic":
                 count, pattern = pattern.split(None, 1)
-            rules[kind][re.compile(pattern)] = Rule(int(count))
+            pattern, _, caller = pattern.partition(" from ")
+            rules[kind][re.compile(pattern)] = Rule(int(count), re.compile(caller or ".*"))
     return rules
 
 
@@ -164,9 +167,10 @@ def main():
         names |= function.internal | function.external
     shown = demangled(names)
 
-    def allowed(kind, name, count=0):
+    def allowed(kind, name, count=0, caller=""):
         for pattern, rule in rules[kind].items():
-            if pattern.fullmatch(shown.get(name, name)) and count <= rule.most:
+            if pattern.fullmatch(shown.get(name, name)) and count <= rule.most and \
+                    rule.caller.fullmatch(shown.get(caller, caller)):
                 rule.needed = True
                 return True
         return False
@@ -193,15 +197,16 @@ def main():
         for trap in function.traps:
             faults.append(f"a trap, {trap}{way(name)}")
         for other in sorted(function.external):
-            outside.setdefault(other, name)
+            outside.setdefault(other, []).append(name)
         for other in sorted(function.internal):
             if other in came_from or other not in functions or allowed("cold", other):
                 continue
             came_from[other] = name
             todo.append(other)
-    for other, name in sorted(outside.items()):
-        if not allowed("extern", other):
-            faults.append(f"{shown.get(other, other)}{way(name)}")
+    for other, callers in sorted(outside.items()):
+        for name in callers:
+            if not allowed("extern", other, 0, name):
+                faults.append(f"{shown.get(other, other)}{way(name)}")
     if not came_from:
         faults.append("there is no entry")
     for kind, patterns in rules.items():

@@ -48,7 +48,7 @@ defer quit $!
 expect "a server listens" slowwait 10 listening 1 tcp 7
 expect "the module loads" load
 expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 1s
-expect "services are made" yardctl apply - <<-END
+expect "services are made" yardctl batch - <<-END
 	service add tcp $VIP:7 --timeout 2 --reset-at-expiry -d 10.2.1.2:7
 	service add tcp [$VIP6]:7 --timeout 2 --reset-at-expiry -d [fd00:2:1::2]:7
 	service add tcp $VIP:8 --timeout 2 -d 10.2.1.2:7

@@ -99,7 +99,7 @@ ip route add 10.66.0.0/16 via "$CLIENT" dev "$front"
 ip -6 route add fd00:66::/32 via "$CLIENT6" dev "$front"
 expect "the module loads" load connection_limit=65536
 expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 1s
-expect "services are made" yardctl apply - <<-END
+expect "services are made" yardctl batch - <<-END
 	service add tcp $VIP:80 -d 10.2.1.2:80 -d 10.2.2.2:80
 	service add tcp [$VIP6]:80 -d [fd00:2:1::2]:80 -d [fd00:2:2::2]:80
 END
@@ -118,8 +118,8 @@ for family in 4 6; do
 	expect "a download has begun (IPv$family)" slowwait 5 at_least 100000 stat -c %s "$work/known"
 	state
 	bytes=$table_bytes before=$connections
-	flood "$family" 20
-	expect "the flood has come" slowwait 5 at_least $((HALF_OPEN - 1)) half_open
+	flood "$family" 40
+	expect "the flood has come" slowwait 20 at_least $((HALF_OPEN - 1)) half_open
 	clients "$family" >"$work/clients" &
 	real=$!
 	most_during "$flood"

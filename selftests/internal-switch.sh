@@ -124,7 +124,7 @@ expect "the module loads" load
 for device in "$front" "$inside"; do
 	expect "$device is claimed, for CPU 1" yardctl claim "$device" --cpus 1 --idle-timeout 2s
 done
-expect "the virtual addresses are services" yardctl apply - <<-END
+expect "the virtual addresses are services" yardctl batch - <<-END
 	service add tcp $VIP:80 -d $REAL:8080
 	service add tcp [$VIP6]:80 -d [$REAL6]:8080
 END

@@ -67,7 +67,7 @@ expect "yard0 has the services' addresses" yard6 "$VIP" "$VIP6"
 expect "this machine listens" serve_here
 background taskset -c 0 socat -T 5 UDP4-RECVFROM:53,bind="$VIP",fork SYSTEM:'read -r x; echo "here $x"'
 expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 2s
-expect "services are made" yardctl apply - <<-EOF2
+expect "services are made" yardctl batch - <<-EOF2
 	service add tcp $VIP:80 -d local
 	service add tcp [$VIP6]:80 -d local
 	service add udp $VIP:53 -d local
@@ -99,7 +99,7 @@ equal "what has one hop left is delivered" "$(in_client sh -c \
 	"echo hop | timeout 5 socat -t 2 - UDP4:$VIP:53,sp=40001,ttl=1")" "here hop"
 
 # Beside a server, by turns.
-expect "server 1 has its share" yardctl apply - <<-EOF2
+expect "server 1 has its share" yardctl batch - <<-EOF2
 	service set tcp $VIP:80 -s rr
 	service set tcp [$VIP6]:80 -s rr
 	destination add tcp $VIP:80 10.2.1.2:80
@@ -110,7 +110,7 @@ for family in 4 6; do
 done
 
 # The last resort.
-expect "this machine is the last resort" yardctl apply - <<-EOF2
+expect "this machine is the last resort" yardctl batch - <<-EOF2
 	destination del tcp $VIP:80 local
 	destination del tcp [$VIP6]:80 local
 	service set tcp $VIP:80 --fallback local
@@ -119,7 +119,7 @@ EOF2
 for family in 4 6; do
 	equal "the server answers while it is there (IPv$family)" "$(who "$family" 4)" "server1=4"
 done
-expect "the server is down" yardctl apply - <<-EOF2
+expect "the server is down" yardctl batch - <<-EOF2
 	destination set tcp $VIP:80 10.2.1.2:80 --state down
 	destination set tcp [$VIP6]:80 [fd00:2:1::2]:80 --state down
 EOF2
@@ -127,7 +127,7 @@ for family in 4 6; do
 	equal "this machine answers then (IPv$family)" "$(who "$family" 4)" "here=4"
 	expect "and sends a file of 2 MB whole" blob "$family"
 done
-expect "the server is up" yardctl apply - <<-EOF2
+expect "the server is up" yardctl batch - <<-EOF2
 	destination set tcp $VIP:80 10.2.1.2:80 --state active
 	destination set tcp [$VIP6]:80 [fd00:2:1::2]:80 --state active --upper-limit 1
 EOF2

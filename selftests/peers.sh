@@ -128,7 +128,7 @@ expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 1s
 		echo "service add udp $address:33434-33534 -d $one"
 	done
 } >"$work/services"
-expect "services are made" yardctl apply "$work/services"
+expect "services are made" yardctl batch "$work/services"
 
 yardctl --json stats | jq '[.drops[].packets] | add' >"$work/drops"
 expect "curl fetches twenty times by one connection" eval 'in_client curl -sS --max-time 20 \

@@ -67,7 +67,7 @@ for n in 1 2; do
 done
 expect "the module loads" load
 expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 1s
-expect "services are made, of one server" yardctl apply - <<-END
+expect "services are made, of one server" yardctl batch - <<-END
 	service add tcp $VIP:7 -d 10.2.1.2:7
 	service add tcp $VIP:8 -d 10.2.1.99:7
 END

@@ -61,7 +61,7 @@ for event in connection_new connection_expire packet_drop; do
 	expect "there is a trace point $event" [ -f "$EVENTS/$event/format" ]
 done
 expect "all devices are claimed" claim_all --policy interrupt
-expect "services are made" yardctl apply - <<-EOF
+expect "services are made" yardctl batch - <<-EOF
 	service add tcp $HTTP -d 10.2.1.2:80
 	service add tcp $HTTP6 -d [fd00:2:1::2]:80
 	service add udp $VIP:9 --timeout 1s -d 10.2.1.2:9

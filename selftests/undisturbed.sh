@@ -75,7 +75,7 @@ meets() {
 change() {
 	local text=$1
 	shift
-	expect "$text" yardctl apply - < <(printf '%s\n' "$@") && expect "the downloads go on" going
+	expect "$text" yardctl batch - < <(printf '%s\n' "$@") && expect "the downloads go on" going
 }
 
 need nginx curl cmp

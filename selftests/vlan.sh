@@ -134,7 +134,7 @@ expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 10s
 for device in front0.10 back1.20; do
 	expect "and $device" yardctl claim "$device" --policy interrupt
 done
-expect "services are made" yardctl apply - <<-EOF
+expect "services are made" yardctl batch - <<-EOF
 	service add tcp $VIP:5001 -d 10.2.20.2:5001
 	service add tcp $TAGGED:5001 -d 10.2.1.2:5001
 	service add tcp $OVER:5001 -d 10.2.1.2:5001

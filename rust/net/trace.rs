@@ -6,6 +6,8 @@
 //! `rust/sys/switchyard_trace.h`. One that is off costs a static branch: what it would tell is not
 //! put together. All functions here may be called in any context.
 
+use ::core::mem::size_of;
+
 #[cfg(CONFIG_TRACEPOINTS)]
 use kernel::bindings::tracepoint;
 
@@ -34,6 +36,10 @@ extern "C" {
     static __tracepoint_connection_expire: tracepoint;
     static __tracepoint_packet_drop: tracepoint;
 }
+
+// Copied as they are: there must be no padding, which would tell what the stack held.
+const _: () = assert!(size_of::<sys::yard_trace_connection>() == 3 * 4 + 5 * 2 + 3 * 16 + 42);
+const _: () = assert!(size_of::<sys::yard_trace_drop>() == 3 * 4 + 4 * 2 + 2 * 16 + 24);
 
 /// Whether somebody listens at a trace point: a branch that the kernel patches. Nobody does on a
 /// kernel without them.
@@ -105,7 +111,11 @@ pub(crate) fn connection_new(what: impl FnOnce() -> (Known, Endpoint<IpAddress>)
 #[inline(never)]
 fn tell_new(what: impl FnOnce() -> (Known, Endpoint<IpAddress>)) {
     let (known, endpoint) = what();
-    tell!(rust_do_trace_connection_new, connection(&known, endpoint));
+    let event = sys::yard_trace_connection {
+        cause: word("new"),
+        ..connection(&known, endpoint)
+    };
+    tell!(rust_do_trace_connection_new, event);
 }
 
 /// Tells that a connection is over.
@@ -161,7 +171,7 @@ fn tell_drop(reason: DropReason, what: impl FnOnce() -> Dropped) {
         code: reason as u32,
         length: u32::try_from(dropped.length).unwrap_or(u32::MAX),
         ifindex: dropped.ifindex,
-        protocol: dropped.protocol,
+        protocol: dropped.protocol.into(),
         reason: word(reason.name()),
     };
     tell!(rust_do_trace_packet_drop, event);
@@ -185,7 +195,7 @@ fn connection(known: &Known, endpoint: Endpoint<IpAddress>) -> sys::yard_trace_c
         destination_port: endpoint.port,
         service_id: known.service_id,
         destination_id: known.destination_id,
-        protocol: known.protocol.number(),
+        protocol: known.protocol.number().into(),
         forwarding: word(forwarding),
         state: word(known.state.name()),
         ..Default::default()

@@ -11,20 +11,24 @@ static const gfp_t YARD_GFP_ATOMIC = GFP_ATOMIC;
 /* Ticks in a second. bindgen would take the macro for user space's, whose HZ is 100. */
 enum { YARD_HZ = HZ };
 
-/* What switchyard_trace.h tells of a connection, and of a packet that was dropped. */
-struct yard_trace_connection {
-	u8 client[16], service[16], destination[16];
-	u16 family, client_port, service_port, destination_port;
-	u32 service_id, destination_id, idle_ms;
-	u8 protocol, forwarding[8], state[16], cause[16];
-};
-
-struct yard_trace_drop {
-	u8 source[16], target[16];
-	u16 family, source_port, target_port;
-	u32 code, length, ifindex;
-	u8 protocol, reason[24];
-};
+/*
+ * What switchyard_trace.h tells of a connection, and of a packet that was dropped.  Addresses are those
+ * of IPv6, into which IPv4's are mapped (RFC 4291, 2.5.5.2); ports are in host order.  There is no padding.
+ */
+#define YARD_TRACE_CONNECTION(FIELD, ARRAY)						\
+	FIELD(u32, service_id) FIELD(u32, destination_id) FIELD(u32, idle_ms)		\
+	FIELD(u16, family) FIELD(u16, protocol) FIELD(u16, client_port)			\
+	FIELD(u16, service_port) FIELD(u16, destination_port) ARRAY(u8, client, 16)	\
+	ARRAY(u8, service, 16) ARRAY(u8, destination, 16) ARRAY(char, forwarding, 10)	\
+	ARRAY(char, state, 16) ARRAY(char, cause, 16)
+#define YARD_TRACE_DROP(FIELD, ARRAY)							\
+	FIELD(u32, code) FIELD(u32, length) FIELD(u32, ifindex) FIELD(u16, family)	\
+	FIELD(u16, protocol) FIELD(u16, source_port) FIELD(u16, target_port)		\
+	ARRAY(u8, source, 16) ARRAY(u8, target, 16) ARRAY(char, reason, 24)
+#define YARD_TRACE_FIELD(type, name) type name;
+#define YARD_TRACE_ARRAY(type, name, count) type name[count];
+struct yard_trace_connection { YARD_TRACE_CONNECTION(YARD_TRACE_FIELD, YARD_TRACE_ARRAY) };
+struct yard_trace_drop { YARD_TRACE_DROP(YARD_TRACE_FIELD, YARD_TRACE_ARRAY) };
 
 int yard_napi_poll(struct napi_struct *napi, int budget);
 void yard_napi_kick(struct napi_struct *napi);

@@ -45,7 +45,7 @@ bulk_services() {
 			service add $protocol $VIP:5003 -d 10.2.1.2,forwarding=tunnel,encapsulation=gue
 			service add $protocol [$VIP6]:5003 -d fd00:2:1::2,forwarding=tunnel,encapsulation=gue
 		EOF
-	done | yardctl apply -
+	done | yardctl batch -
 }
 
 # bulk WAY METHOD FAMILY MEGABYTES: one transfer, up or down, by IPv4 or IPv6 (4 or 6); or "datagrams" and
