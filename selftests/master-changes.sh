@@ -21,9 +21,14 @@ for n in 1 2; do
 	expect "and echoes" echo_server "$n" 7
 done
 expect "the module loads" load
-expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 100ms
+expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 1ms
 expect "a service is made" yardctl service add tcp "$SERVICE" -s wrr -d 10.2.1.2:80 -d 10.2.2.2:80
 expect "and one of datagrams" yardctl service add udp "$VIP:7" -s wrr -d 10.2.1.2:7 -d 10.2.2.2:7
+# How fast this machine is at this moment: an emulated one shares its host, and makes 600
+# changes a second when it is left to itself.  Where each waited for a grace period, it made 12.
+read -r count alone < <(python3 "$HERE/lib/changes.py" "$VIP" 1000 1 10.2.1.2 10.2.2.2)
+between "a thousand changes without load, in milliseconds" "$alone" 0 20000
+limit=$((alone * 6 > 7500 ? alone * 6 : 7500))
 load_on
 expect "requests are answered" answers_more 10
 before=$(yardctl --json show | jq .generation) from=$(answers)
@@ -35,9 +40,8 @@ sed 's/^/# /' "$work/changes"
 equal "the changes are made" "$status" 0
 read -r count took <"$work/changes"
 equal "a thousand of them" "$count" 1000
-# Left to itself the emulated machine makes 600 changes a second; here it has a load, too, and
-# shares its host.
-between "in so many milliseconds, for 200 a second" "$took" 4900 9000
+# 5,000 if it has the time for it.
+between "in so many milliseconds under load" "$took" 4900 "$limit"
 equal "each was swapped in" "$(yardctl --json show | jq .generation)" $((before + 1000))
 wait "$asking"
 equal "the datagrams end" "$?" 0

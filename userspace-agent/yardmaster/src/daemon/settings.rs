@@ -190,28 +190,4 @@ mod tests {
             assert!(said.contains(words), "{said}");
         }
     }
-
-    proptest::proptest! {
-        #[test]
-        fn any_text_is_a_configuration_or_an_error(text in ".{0,200}") {
-            let _ = Settings::parse(&text);
-        }
-
-        /// The example with something else in the place of some of it.
-        #[test]
-        fn so_is_a_torn_example(
-            at in 0_usize..4000,
-            length in 0_usize..60,
-            put in "(\\PC{0,8}|-?[0-9.e]{1,12}|\"[0-9./:a-z\\[\\]-]{0,20}\"|inf|nan|\\[\\[?)",
-        ) {
-            let example = include_str!("../../yardmaster.toml");
-            let mut bytes = example.replace("# ", "").into_bytes();
-            let at = at.min(bytes.len());
-            let end = (at + length).min(bytes.len());
-            bytes.splice(at..end, put.bytes());
-            if let Err(words) = Settings::parse(&String::from_utf8_lossy(&bytes)) {
-                proptest::prop_assert!(!words.is_empty());
-            }
-        }
-    }
 }
