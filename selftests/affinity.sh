@@ -66,7 +66,7 @@ for n in 1 2 3; do
 	expect "server $n listens" web "$n"
 done
 expect "the module loads" load
-expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 2s
+expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 200ms
 expect "services are made" yardctl batch - <<-END
 	service add tcp $SERVICE -s rr -d 10.2.1.2 -d 10.2.2.2 -d 10.2.3.2
 	service add tcp $SERVICE6 -s rr -d [fd00:2:1::2] -d [fd00:2:2::2] -d [fd00:2:3::2]

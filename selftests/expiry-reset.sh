@@ -47,7 +47,7 @@ in_server 1 python3 "$HERE/lib/tcp.py" serve server1 7 >"$work/server" 2>&1 </de
 defer quit $!
 expect "a server listens" slowwait 10 listening 1 tcp 7
 expect "the module loads" load
-expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 1s
+expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 200ms
 expect "services are made" yardctl batch - <<-END
 	service add tcp $VIP:7 --timeout 2 --reset-at-expiry -d 10.2.1.2:7
 	service add tcp [$VIP6]:7 --timeout 2 --reset-at-expiry -d [fd00:2:1::2]:7

@@ -47,7 +47,7 @@ for n in 1 2; do
 	expect "server $n listens" echo_server "$n" 53
 done
 expect "the module loads" load
-expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 1s
+expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 200ms
 expect "services are made" yardctl batch - <<-END
 	service add udp $VIP:53 -s rr -d 10.2.1.2:53 -d 10.2.2.2:53
 	service add udp $VIP:54 --timeout 2 -d 10.2.1.2:53

@@ -90,7 +90,7 @@ for n in 1 2 3; do
 	expect "server $n listens" web "$n" "$work/site"
 done
 expect "the module loads" load
-expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 2s
+expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 200ms
 expect "a service is made" yardctl service add tcp "$SERVICE" -s rr \
 	-d 10.2.1.2:80 -d 10.2.2.2:80 -d 10.2.3.2:80
 downloads=() pipes=() have=()
