@@ -49,8 +49,8 @@ macro_rules! is_on {
         {
             false
         }
-        // SAFETY: This is the static key of a trace point that C defines.
         #[cfg(CONFIG_TRACEPOINTS)]
+        // SAFETY: This is the static key of a trace point that C defines.
         unsafe {
             kernel::jump_label::static_branch_unlikely!($point, tracepoint, key)
         }
@@ -63,8 +63,8 @@ macro_rules! tell {
         let event = $event;
         #[cfg(not(CONFIG_TRACEPOINTS))]
         let _ = event;
-        // SAFETY: The pointer is valid for the call, which only copies from it.
         #[cfg(CONFIG_TRACEPOINTS)]
+        // SAFETY: The pointer is valid for the call, which only copies from it.
         unsafe {
             sys::$point(&event)
         };
