@@ -72,7 +72,8 @@ expect "silent, it gets its configured share" slowwait 15 a_third
 # Its last report still counts for a second after it came, up to 200 ms before.
 mapfile -t steps < <(rises 1 $((killed + 800000)))
 echo "# weights: ${steps[*]}"
-between "in so many steps" "${#steps[@]}" 4 7
+# Five, but for those that the dead band swallows if it was not far off.
+between "in so many steps" "${#steps[@]}" 2 7
 expect "the load ends" load_off
 equal "no request has failed" "$(cat "$work"/answers?.errors)" ""
 finish
