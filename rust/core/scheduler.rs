@@ -182,10 +182,18 @@ fn place(hash: u32, length: usize) -> usize {
     (product >> 32) as usize
 }
 
-/// Another hash for the same: the golden section spreads them.
+/// Another hash for the same; the first is the same. They have nothing to do with each other: at
+/// equal distances they might all meet one destination, as few share a table in a pattern.
 #[inline]
 fn rehash(hash: u32, attempt: u32) -> u32 {
-    hash.wrapping_add(attempt.wrapping_mul(0x9e37_79b9))
+    if attempt == 0 {
+        return hash;
+    }
+    // The last steps of MurmurHash3.
+    let mixed = hash ^ attempt.wrapping_mul(0x9e37_79b9);
+    let mixed = (mixed ^ (mixed >> 16)).wrapping_mul(0x85eb_ca6b);
+    let mixed = (mixed ^ (mixed >> 13)).wrapping_mul(0xc2b2_ae35);
+    mixed ^ (mixed >> 16)
 }
 
 /// The entry at `start`, or the first one after it, round the table, that takes a connection. No

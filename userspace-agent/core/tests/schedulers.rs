@@ -386,6 +386,16 @@ fn weighted_round_robin_of_huge_weights() {
     }
 }
 
+/// Two share the table in a pattern that steps of equal length would go along with.
+#[test]
+fn attempts_do_not_follow_a_pattern() {
+    let busy = Busy(vec![(0, 1, 1, 1), (1, 0, 1, 1), (0, 0, 1, 1), (2, 1, 3, 1)]);
+    let table = filled(Scheduler::Maglev, &mut busy.candidates());
+    let hash = 1_919_667_221;
+    let choice = Scheduler::Maglev.select(&table, &busy, Arrival { hash, turn: 0 });
+    assert!(choice.is_some_and(|index| busy.takes(index)));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
