@@ -13,8 +13,9 @@ use crate::core::{
 /// Buckets in a piece: 256 kilobytes.
 const PIECE: usize = 1 << 12;
 
-/// The fewest buckets that a table has: a megabyte.
-pub(super) const LEAST: usize = 1 << 14;
+/// The fewest buckets that a table has: two megabytes, for the first quarter of a million of new
+/// connections to find room before the collector has come to make more.
+pub(super) const LEAST: usize = 1 << 15;
 
 /// An array of buckets in pieces of a size that the kernel can find in one stretch, where it
 /// costs no look at page tables.
