@@ -81,7 +81,7 @@ equal "they are the client's" \
 	"$(jq -r '[.[].client_address] | unique | join(" ")' "$work/connections")" "$CLIENT"
 
 # A connection that is open.
-background ip netns exec "$client" sh -c 'sleep 30 | nc 10.9.9.9 80'
+background ip netns exec "$client" sh -c 'sleep 30 2>/dev/null | nc 10.9.9.9 80'
 expect "an open connection is listed as established" \
 	slowwait 5 is 1 eval 'yardctl --json connections | jq "[.[] | select(.state == \"established\")] | length"'
 equal "and its destination as active" "$(yardctl --json destination list tcp "$SERVICE" |

@@ -201,7 +201,7 @@ expect "and one of IPv6" yardctl service add udp "[$VIP6]:9000" -d "[$SERVER6]:9
 expect "the other wire is claimed, for a service of its own" eval \
 	'yardctl claim p1 --policy interrupt && yardctl service add udp "$VIP:9100" -d "$PROBED:9101"'
 empty_table=$(table_bytes)
-between "an empty table is small" "$empty_table" 1000000 6000000
+between "an empty table is small" "$empty_table" 1000000 8000000
 expect "a flow of its own is sent and timed all the while" probe
 nap 1
 paused "nothing else to do"

@@ -5,7 +5,7 @@
 udp.py echo NAME PORT [--no-checksum]
     answers each datagram with "NAME CLIENT_ADDRESS CLIENT_PORT TEXT"
 udp.py ask ADDRESS PORT FIRST COUNT [--no-checksum] [--times N] [--pause SECONDS]
-           [--patience SECONDS]
+           [--patience SECONDS] [--together N]
     asks from COUNT ports of its own, FIRST and on, and prints "PORT ANSWER" for each, "PORT -"
     where none came from where it was asked
 udp.py send ADDRESS PORT FIRST COUNT
@@ -16,6 +16,7 @@ udp.py watch ADDRESS PORT [--pause SECONDS]
 """
 
 import argparse
+import contextlib
 import socket
 import time
 
@@ -40,10 +41,11 @@ def echo(args):
         made.sendto(f"{args.name} {address} {port} ".encode() + data, (address, port))
 
 
-def one(args, made):
+def one(args, made, asked=False):
     """The answer to one question, asked again if it gets lost."""
-    for _ in range(3):
-        made.sendto(b"hello", (args.address, args.port))
+    for attempt in range(3):
+        if attempt or not asked:
+            made.sendto(b"hello", (args.address, args.port))
         try:
             data, sender = made.recvfrom(65536)
         except TimeoutError:
@@ -54,6 +56,9 @@ def one(args, made):
 
 def ask(args):
     """Asks from each port."""
+    if args.together > 1:
+        ask_together(args)
+        return
     for port in range(args.first, args.first + args.count):
         with udp_socket(port, args.no_checksum) as made:
             made.settimeout(args.patience)
@@ -61,6 +66,20 @@ def ask(args):
                 if turn:
                     time.sleep(args.pause)
                 print(port, one(args, made), flush=True)
+
+
+def ask_together(args):
+    """Asks from some ports at a time, in their order, before the answers are waited for."""
+    ports = range(args.first, args.first + args.count)
+    for begin in range(0, args.count, args.together):
+        with contextlib.ExitStack() as stack:
+            group = [(port, stack.enter_context(udp_socket(port, args.no_checksum)))
+                     for port in ports[begin:begin + args.together]]
+            for _, made in group:
+                made.settimeout(args.patience)
+                made.sendto(b"hello", (args.address, args.port))
+            for port, made in group:
+                print(port, one(args, made, asked=True), flush=True)
 
 
 def send(args):
@@ -96,6 +115,7 @@ command.add_argument("--no-checksum", action="store_true")
 command.add_argument("--times", type=int, default=1)
 command.add_argument("--pause", type=float, default=0)
 command.add_argument("--patience", type=float, default=2)
+command.add_argument("--together", type=int, default=1)
 command.set_defaults(run=ask)
 command = commands.add_parser("send")
 command.add_argument("address")
