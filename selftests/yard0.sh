@@ -123,9 +123,9 @@ taskset -c 0 curl -sS --max-time 30 --interface "$YARD" -o "$work/got" "http://$
 expect "a file of 4 MB comes in whole" cmp "$work/blob" "$work/got"
 
 # What sleeps must not hold on to our own output: whoever reads that waits for its end.
-background in_client socat TCP-LISTEN:9100,reuseaddr SYSTEM:'exec sleep 20 2>/dev/null'
+background in_client socat TCP-LISTEN:9100,reuseaddr SYSTEM:'exec sleep 4 2>/dev/null'
 slowwait 5 eval '[ -n "$(in_client ss -Hltn "sport = :9100")" ]'
-background socat "TCP:$CLIENT:9100,bind=$YARD" SYSTEM:'exec sleep 20 2>/dev/null'
+background socat "TCP:$CLIENT:9100,bind=$YARD" SYSTEM:'exec sleep 4 2>/dev/null'
 expect "ss shows an open connection of yard0's address" \
 	slowwait 5 eval 'ss -Htn state established "src $YARD" | grep -q "$CLIENT:9100"'
 
