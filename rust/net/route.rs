@@ -31,6 +31,31 @@ use crate::{
     sys, //
 };
 
+/// An Ethernet header in two words, which are sooner copied than its bytes.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct Header([u64; 2]);
+
+impl Header {
+    pub(super) fn new(bytes: [u8; 14]) -> Self {
+        let [a, b, c, d, e, f, g, h, rest @ ..] = bytes;
+        let mut last = [0; 8];
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = from;
+        }
+        Self([
+            u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+            u64::from_ne_bytes(last),
+        ])
+    }
+
+    #[inline(always)]
+    pub(super) fn bytes(&self) -> &[u8; 14] {
+        // SAFETY: Two words are more than 14 bytes, any of which will do.
+        unsafe { &*self.0.as_ptr().cast() }
+    }
+}
+
 /// A way out as the kernel knows it, with nothing of it held: good for as long as bottom halves
 /// stay disabled, or as [`super::route_cache`] makes sure of.
 #[derive(Clone, Copy)]
@@ -45,7 +70,7 @@ pub(super) struct Hop {
     /// Our own address on that way.
     pub(super) source: IpAddress,
     /// The Ethernet header.
-    pub(super) header: [u8; 14],
+    pub(super) header: Header,
 }
 
 /// What a neighbour table is asked for an address by.
@@ -326,7 +351,7 @@ fn hop(
         resolved,
         neighbour,
         source,
-        header,
+        header: Header::new(header),
     })
 }
 

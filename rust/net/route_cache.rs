@@ -27,6 +27,7 @@ use super::{
     random,
     route::{
         self,
+        Header,
         Hop, //
     }, //
 };
@@ -52,34 +53,8 @@ pub(crate) fn forget_all() {
 const ORDER: u32 = 10;
 const LIFETIME: u32 = clock::SECOND;
 
-/// An Ethernet header in two words, which are sooner copied than its bytes.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-struct Header([u64; 2]);
-
-impl Header {
-    fn new(bytes: [u8; 14]) -> Self {
-        let [a, b, c, d, e, f, g, h, rest @ ..] = bytes;
-        let mut last = [0; 8];
-        for (to, from) in last.iter_mut().zip(rest) {
-            *to = from;
-        }
-        Self([
-            u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
-            u64::from_ne_bytes(last),
-        ])
-    }
-
-    #[inline(always)]
-    fn bytes(&self) -> &[u8; 14] {
-        // SAFETY: Two words are more than 14 bytes, any of which will do.
-        unsafe { &*self.0.as_ptr().cast() }
-    }
-}
-
 #[derive(Clone, Copy)]
 struct Entry {
-    header: Header,
     destination: IpAddress,
     generation: u32,
     routes: i32,
@@ -126,7 +101,7 @@ impl NextHop<'_> {
     /// The Ethernet header, if the neighbour's address is known.
     #[inline(always)]
     pub(super) fn link_header(&self) -> Option<&[u8; 14]> {
-        self.hop.resolved.then_some(&self.hop.header)
+        self.hop.resolved.then_some(self.hop.header.bytes())
     }
 }
 
@@ -232,7 +207,7 @@ impl RouteCache {
         Some(Way {
             device: entry.hop.device,
             mtu: entry.hop.mtu,
-            header: entry.header,
+            header: entry.hop.header,
             _bh: PhantomData,
         })
     }
@@ -287,7 +262,6 @@ impl RouteCache {
         let hop = route::find(net, destination, avoid, bh)?;
         if let (Some(place), true) = (place, hop.resolved) {
             *place = Some(Entry {
-                header: Header::new(hop.header),
                 destination,
                 generation,
                 routes,

@@ -13,7 +13,10 @@ use ::core::{
     },
     slice, //
 };
-use kernel::error::from_err_ptr;
+use kernel::error::{
+    code::ENOMEM,
+    from_err_ptr, //
+};
 
 use super::{
     bh::BottomHalf,
@@ -262,38 +265,31 @@ impl SkBuff {
     /// # Errors
     ///
     /// Why it was dropped instead.
-    pub(crate) fn send(self, hop: &NextHop<'_>, _bh: &BottomHalf) -> Result<(), DropReason> {
+    pub(crate) fn send(self, hop: &NextHop<'_>, bh: &BottomHalf) -> Result<(), DropReason> {
+        if let Some(header) = hop.link_header() {
+            return self.send_to(hop.device_ptr(), header, bh);
+        }
         // SAFETY: By the type invariant; the device lives for the lifetime of `hop`.
-        let room = unsafe { sys::yard_skb_prepare_forward(self.0.as_ptr(), hop.device_ptr()) };
-        if !room {
+        if !unsafe { sys::yard_skb_prepare_forward(self.0.as_ptr(), hop.device_ptr()) } {
             self.discard(DropReason::NoMemory);
             return Err(DropReason::NoMemory);
         }
-        let Some(header) = hop.link_header() else {
-            let (neighbour, table) = route::octets(hop.neighbour());
-            // SAFETY: The device lives, the address is at least of the table's length, and the
-            // packet is ours to give.
-            let result = unsafe {
-                sys::neigh_xmit(
-                    table as c_int,
-                    hop.device_ptr(),
-                    (&raw const neighbour).cast(),
-                    self.into_raw(),
-                )
-            };
-            return if result < 0 {
-                Err(DropReason::NoNeighbour)
-            } else {
-                Ok(())
-            };
+        let (neighbour, table) = route::octets(hop.neighbour());
+        // SAFETY: The device lives, the address is at least of the table's length, and the packet
+        // is ours to give.
+        let result = unsafe {
+            sys::neigh_xmit(
+                table as c_int,
+                hop.device_ptr(),
+                (&raw const neighbour).cast(),
+                self.into_raw(),
+            )
         };
-        // SAFETY: There is room for the header in front of the data: just made sure of.
-        unsafe {
-            let to = sys::skb_push(self.0.as_ptr(), ETHERNET_HEADER);
-            to.cast::<[u8; 14]>().write_unaligned(*header);
-            sys::skb_reset_mac_header(self.0.as_ptr());
+        if result < 0 {
+            Err(DropReason::NoNeighbour)
+        } else {
+            Ok(())
         }
-        self.transmit()
     }
 
     /// The first `len` bytes, to be written, if they lie together and are nobody else's as they
@@ -315,17 +311,21 @@ impl SkBuff {
     ///
     /// Why it was dropped instead.
     #[inline(always)]
-    pub(crate) fn send_by(self, way: &Way<'_>, _bh: &BottomHalf) -> Result<(), DropReason> {
+    pub(crate) fn send_by(self, way: &Way<'_>, bh: &BottomHalf) -> Result<(), DropReason> {
+        self.send_to(way.device_ptr(), way.header(), bh)
+    }
+
+    /// Sends it by a device that lives while bottom halves are disabled, behind this header.
+    #[inline(always)]
+    fn send_to(
+        self,
+        device: *mut sys::net_device,
+        header: &[u8; 14],
+        _bh: &BottomHalf,
+    ) -> Result<(), DropReason> {
         // SAFETY: The packet is complete and ours to give, bottom halves are disabled; the device
-        // lives for the lifetime of `way`.
-        let result = unsafe {
-            sys::yard_skb_send(
-                self.into_raw(),
-                way.device_ptr(),
-                way.header().as_ptr().cast(),
-            )
-        };
-        sent(result)
+        // lives, as the callers' lifetimes say.
+        sent(unsafe { sys::yard_skb_send(self.into_raw(), device, header.as_ptr().cast()) })
     }
 
     /// Sends it, its data beginning at the IP header, back to the neighbour that sent us what now
@@ -505,6 +505,7 @@ fn sent(result: c_int) -> Result<(), DropReason> {
     // Congestion notification (NET_XMIT_CN) is not a loss.
     match result {
         0 | 2 => Ok(()),
+        error if error == ENOMEM.to_errno() => Err(DropReason::NoMemory),
         _ => Err(DropReason::Transmit),
     }
 }
