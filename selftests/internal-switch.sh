@@ -16,6 +16,7 @@
 # shellcheck disable=SC2016,SC2034,SC2119 # text for eval and other shells
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib/topology.sh"
+. "$HERE/lib/site.sh"
 . "$HERE/lib/six.sh"
 
 REAL=10.2.1.2
@@ -72,28 +73,8 @@ neighbours() {
 serve_here() {
 	mkdir "$work/site"
 	cp "$work/blob" "$work/site/blob"
-	cat >"$work/nginx.conf" <<-END
-		daemon off;
-		pid $work/nginx.pid;
-		error_log $work/error.log;
-		events { worker_connections 64; }
-		http {
-			access_log $work/access.log;
-			client_body_temp_path $work/body;
-			proxy_temp_path $work/proxy;
-			fastcgi_temp_path $work/fastcgi;
-			uwsgi_temp_path $work/uwsgi;
-			scgi_temp_path $work/scgi;
-			server {
-				listen $REAL:8080;
-				listen [$REAL6]:8080;
-				location /who { return 200 "\$server_addr \$remote_addr\n"; }
-				location /file/ { alias $work/site/; }
-			}
-		}
-	END
-	background taskset -c 0 nginx -c "$work/nginx.conf"
-	slowwait 10 eval '[ "$(ss -Hltn "sport = :8080" | wc -l)" = 2 ]'
+	site 8080 "location /who { return 200 \"\$server_addr \$remote_addr\n\"; }
+		location /file/ { alias $work/site/; }" "$REAL" "[$REAL6]"
 }
 
 # get FAMILY PATH [CURL OPTION...]: from the virtual address of that family.

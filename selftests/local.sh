@@ -11,34 +11,15 @@
 # shellcheck disable=SC2016,SC2034,SC2119 # text for eval and other shells
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib/topology.sh"
+. "$HERE/lib/site.sh"
 . "$HERE/lib/six.sh"
 
 # serve_here: an HTTP server of this machine's own, at the services' addresses.
 serve_here() {
 	mkdir "$work/site"
 	cp "$work/blob" "$work/site/blob"
-	cat >"$work/nginx.conf" <<-END
-		daemon off;
-		pid $work/nginx.pid;
-		error_log $work/error.log;
-		events { worker_connections 64; }
-		http {
-			access_log $work/access.log;
-			client_body_temp_path $work/body;
-			proxy_temp_path $work/proxy;
-			fastcgi_temp_path $work/fastcgi;
-			uwsgi_temp_path $work/uwsgi;
-			scgi_temp_path $work/scgi;
-			server {
-				listen $VIP:80;
-				listen [$VIP6]:80;
-				location /who { return 200 "here \$remote_addr\n"; }
-				location /file/ { alias $work/site/; }
-			}
-		}
-	END
-	background taskset -c 0 nginx -c "$work/nginx.conf"
-	slowwait 10 eval '[ "$(ss -Hltn "sport = :80" | wc -l)" = 2 ]'
+	site 80 "location /who { return 200 \"here \$remote_addr\n\"; }
+		location /file/ { alias $work/site/; }" "$VIP" "[$VIP6]"
 }
 
 # who FAMILY COUNT: who has answered so many requests of the service of that family.

@@ -11,6 +11,7 @@
 # shellcheck disable=SC2016,SC2034,SC2119 # text for eval and other shells
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib/topology.sh"
+. "$HERE/lib/site.sh"
 . "$HERE/lib/six.sh"
 
 YARD=10.7.0.1
@@ -19,28 +20,7 @@ YARD6=fd00:7::1
 serve_yard() {
 	mkdir "$work/site"
 	cp "$work/blob" "$work/site/blob"
-	cat >"$work/nginx.conf" <<-END
-		daemon off;
-		pid $work/nginx.pid;
-		error_log $work/error.log;
-		events { worker_connections 64; }
-		http {
-			access_log $work/access.log;
-			client_body_temp_path $work/body;
-			client_max_body_size 100m;
-			proxy_temp_path $work/proxy;
-			fastcgi_temp_path $work/fastcgi;
-			uwsgi_temp_path $work/uwsgi;
-			scgi_temp_path $work/scgi;
-			server {
-				listen $YARD:80;
-				listen [$YARD6]:80;
-				location / { root $work/site; }
-			}
-		}
-	END
-	background taskset -c 0 nginx -c "$work/nginx.conf"
-	slowwait 10 eval '[ "$(ss -Hltn "sport = :80" | wc -l)" = 2 ]'
+	site 80 "client_max_body_size 100m; location / { root $work/site; }" "$YARD" "[$YARD6]"
 }
 
 # What sockets of yard0's addresses send takes yard0 as its way out.

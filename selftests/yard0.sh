@@ -10,33 +10,14 @@
 # shellcheck disable=SC2016,SC2119 # text for eval and other shells
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib/topology.sh"
+. "$HERE/lib/site.sh"
 
 YARD=10.7.0.1
 
 serve_yard() {
-	cat >"$work/nginx.conf" <<-EOF
-		daemon off;
-		pid $work/nginx.pid;
-		error_log $work/error.log;
-		events { worker_connections 64; }
-		http {
-			access_log $work/access.log;
-			client_body_temp_path $work/body;
-			client_max_body_size 100m;
-			dav_methods PUT;
-			proxy_temp_path $work/proxy;
-			fastcgi_temp_path $work/fastcgi;
-			uwsgi_temp_path $work/uwsgi;
-			scgi_temp_path $work/scgi;
-			server {
-				listen $YARD:80;
-				location /who { return 200 "\$server_addr \$remote_addr\n"; }
-				location / { root $work/site; }
-			}
-		}
-	EOF
-	background taskset -c 0 nginx -c "$work/nginx.conf"
-	slowwait 10 eval '[ -n "$(ss -Hltn "src = $YARD:80")" ]'
+	site 80 "client_max_body_size 100m; dav_methods PUT;
+		location /who { return 200 \"\$server_addr \$remote_addr\n\"; }
+		location / { root $work/site; }" "$YARD"
 }
 
 # What sockets of yard0's address send takes yard0 as its way out, by a rule.
