@@ -6,6 +6,9 @@
 # userspace-agent/core/fuzz/found, which the tests play.  fuzz.sh --keep SECONDS: what was
 # learnt is put into the corpus, cut down to what matters.  The last line is "N passed, N failed".
 #
+# With CI set, it is always the same packets: what is new is for people to find, not for a change
+# that has nothing to do with it.
+#
 # The flags are those of cargo-fuzz, but for what needs an unstable compiler: the sanitizers,
 # which would look for faults that safe code does not have.
 
@@ -33,8 +36,13 @@ RUSTFLAGS=$flags cargo build --release --locked --manifest-path "$folder/Cargo.t
 	--target-dir build/fuzz/target
 binary=build/fuzz/target/$target/release/packets
 
+bounds=(-max_total_time="$seconds")
+if [ -n "${CI:-}" ]; then
+	bounds=(-max_total_time=300 -runs=60000 -seed=2026)
+fi
+
 status=0
-"$binary" -max_total_time="$seconds" -timeout=10 -max_len=4096 -print_final_stats=1 \
+"$binary" "${bounds[@]}" -timeout=10 -max_len=4096 -print_final_stats=1 \
 	-artifact_prefix=build/fuzz/artifacts/ "$learnt" "$corpus" 2>&1 |
 	grep -vE '^#[0-9]+[[:space:]]+(REDUCE|NEW|pulse)' || status=${PIPESTATUS[0]}
 if [ -n "$keep" ] && [ "$status" -eq 0 ]; then

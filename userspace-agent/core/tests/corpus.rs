@@ -30,7 +30,7 @@ fn corpus() {
     assert!(played("corpus/packets") >= 50);
 }
 
-/// What went wrong once; each was a fault of core or filter.
+/// What went wrong once: each was a fault of core or filter, or of what judges them.
 #[test]
 fn found() {
     played("found");

@@ -395,6 +395,11 @@ fn check(bytes: &[u8], state: ChecksumState, outcome: &Outcome) {
         let Some(before) = &before else {
             continue;
         };
+        // What waited for a first fragment came out with it, of which some may have been dropped:
+        // neither the end of this packet nor its facts.
+        if outcome.released {
+            continue;
+        }
         // Sent on: of a message of ours, which ends the packet or answers it, all is right.
         let is_ours = outcome.drop.is_some() || now.protocol != before.protocol;
         if is_ours || before.protocol == 1 || before.protocol == 58 {
@@ -402,9 +407,6 @@ fn check(bytes: &[u8], state: ChecksumState, outcome: &Outcome) {
                 now.right || now.protocol == 4 || now.protocol == 41,
                 "a wrong checksum"
             );
-            continue;
-        }
-        if outcome.released {
             continue;
         }
         let [_, _, _, _, own4, _] = Ipv4Address::people().map(Build::bytes);
