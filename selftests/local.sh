@@ -37,6 +37,11 @@ blob() {
 		cmp "$work/blob" "$work/got"
 }
 
+# traffic SERVICE: packets and bytes that have come from its clients.
+traffic() {
+	of_service tcp "$1" '"\(.stats.packets_in) \(.stats.bytes_in)"'
+}
+
 need nginx curl cmp taskset socat
 work_dir
 topology veth
@@ -105,7 +110,13 @@ expect "the server is down" yardctl batch - <<-EOF2
 	destination set tcp [$VIP6]:80 [fd00:2:1::2]:80 --state down
 EOF2
 for family in 4 6; do
+	service=$([ "$family" = 4 ] && echo "$VIP:80" || echo "[$VIP6]:80")
+	read -r packets bytes < <(traffic "$service")
 	equal "this machine answers then (IPv$family)" "$(who "$family" 4)" "here=4"
+	read -r more_packets more_bytes < <(traffic "$service")
+	# A SYN, an acknowledgment, a request and an end each, and what is acknowledged between.
+	between "the service counts what came for it" $((more_packets - packets)) 16 60
+	between "and its bytes" $((more_bytes - bytes)) $((4 * 250)) $((60 * 300))
 	expect "and sends a file of 2 MB whole" blob "$family"
 done
 expect "the server is up" yardctl batch - <<-EOF2

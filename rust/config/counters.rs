@@ -12,7 +12,8 @@ use kernel::{
 use crate::{
     core::{
         drop_reason::DropReason,
-        rate::Rate, //
+        rate::Rate,
+        tuple::Direction, //
     },
     net::{
         bh::BottomHalf,
@@ -38,6 +39,15 @@ impl Traffic {
     #[inline]
     pub(crate) fn opened(&self) {
         self.connections.add(1);
+    }
+
+    /// Counts a packet of `bytes` from the IP header on.
+    #[inline(always)]
+    pub(crate) fn count(&self, direction: Direction, bytes: u64) {
+        match direction {
+            Direction::Forward => self.inbound(bytes),
+            Direction::Reply => self.outbound(bytes),
+        }
     }
 
     /// Counts a packet from a client, of `bytes` from the IP header on.

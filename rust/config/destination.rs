@@ -290,10 +290,7 @@ impl Destination {
         let both = (self.counters.own(bh), self.service_counters.own(bh));
         if let (Some(own), Some(service)) = both {
             for traffic in [own, service, all] {
-                match direction {
-                    Direction::Forward => traffic.inbound(bytes),
-                    Direction::Reply => traffic.outbound(bytes),
-                }
+                traffic.count(direction, bytes);
             }
         }
     }

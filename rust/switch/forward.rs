@@ -244,10 +244,29 @@ impl Switch {
     fn count<A: Version>(&self, forward: &Forward<'_, A>, length: usize, bh: &BottomHalf) {
         let bytes = length as u64;
         let Some(destination) = forward.destination else {
-            return;
+            return self.count_without_destination(forward, bytes, bh);
         };
         if let Some(own) = self.counters.own(bh) {
             destination.count(forward.direction, bytes, &own.traffic, bh);
+        }
+    }
+
+    /// The same for the last resort, and for replies of a destination that is gone altogether: their
+    /// service counts them as long as there is one.
+    #[cold]
+    #[inline(never)]
+    fn count_without_destination<A: Version>(
+        &self,
+        forward: &Forward<'_, A>,
+        bytes: u64,
+        bh: &BottomHalf,
+    ) {
+        let snapshot = self.config.current.read_bh(bh);
+        let service = snapshot.service_by_id(forward.service_id);
+        let counters = service.and_then(|service| service.counters().own(bh));
+        let own = self.counters.own(bh).map(|own| &own.traffic);
+        for traffic in [counters, own].into_iter().flatten() {
+            traffic.count(forward.direction, bytes);
         }
     }
 }
