@@ -111,6 +111,31 @@ transfers() {
 	equal "$name: the way out took every packet" "$(dropped transmit)" "$before"
 }
 
+# long_segments NAMESPACE DEVICE...: they take segments to be cut of 192 KB, and TCP there makes such.
+long_segments() {
+	while [ $# -gt 0 ]; do
+		ip ${1:+-n "$1"} link set "$2" gso_max_size 196608 gso_ipv4_max_size 196608 || return 1
+		# As if every path were short.
+		${1:+ip netns exec "$1"} sysctl -qw net.ipv4.tcp_tso_rtt_log=20
+		shift 2
+	done
+}
+
+# watch_long on|off: counts packets that come to the switch and are longer than headers can say.
+watch_long() {
+	local bang=
+	[ "$1" = on ] || bang='!'
+	[ ! -e "$TRACING/events/net/netif_rx_entry/hist" ] ||
+		echo "${bang}hist:keys=gso_size if name == \"front0\" && len > 65550" \
+			>"$TRACING/events/net/netif_rx_entry/trigger"
+}
+
+# long_seen: how many there were; nothing if the kernel cannot count events.
+long_seen() {
+	[ ! -e "$TRACING/events/net/netif_rx_entry/hist" ] ||
+		awk '$1 == "{" { seen += $NF } END { print seen + 0 }' "$TRACING/events/net/netif_rx_entry/hist"
+}
+
 need python3 ethtool modprobe
 work_dir
 topology veth
@@ -137,5 +162,17 @@ watched "on at the server's side" none:one partial:many
 expect "on at both ends, off here" offloads on off off on
 transfers "on at both ends" "$few"
 watched "on at both ends" partial:many none:one
+
+# Segments that were merged to more than 64 KB, of which headers cannot say the length (BIG TCP): they
+# are cut where a device does not take them, and before a tunnel.
+expect "offloads are on" offloads on on on on
+expect "both ends send more than 64 KB at once" long_segments "$client" peer0 "${server[1]}" peer1
+watch_long on
+transfers "more than 64 KB" "$few"
+long=$(long_seen)
+watch_long off
+[ -z "$long" ] || between "packets were as long as that" "$long" 10 1000000
+expect "and so do we" long_segments "" front0 "" back1
+transfers "more than 64 KB all the way" "$few"
 echo "# $total MB in all"
 finish

@@ -53,6 +53,16 @@ upload() {
 	cmp "$work/blob" "$work/sink"
 }
 
+# to_client: whether they come to it over IPv4 from a socket that is made now.
+to_client() {
+	taskset -c 0 timeout 15 nc -4 -N -l "$YARD" 9001 <"$work/blob" &
+	local source=$!
+	slowwait 5 eval '[ -n "$(ss -Hltn "sport = :9001")" ]'
+	in_client sh -c "timeout 15 nc -4 -w 10 $YARD 9001 </dev/null >$work/got" || return 1
+	wait "$source"
+	cmp "$work/blob" "$work/got"
+}
+
 both_ways() {
 	local family
 	for family in 4 6; do
@@ -182,6 +192,17 @@ equal "a UDP socket learns what its path takes" "$(learns "$YARD" 10.0.1.3)" 140
 equal "one of IPv6 as well" "$(learns "$YARD6" fd00:1::3)" 1400
 equal "what may be fragmented is, by the socket that knows" "$(fragments 10.0.1.3 2000)" 2000
 equal "or by the switch, if it does not" "$(fragments 10.0.1.5 1440)" 1440
+# Sockets that leave cutting packets to others, and have their segments cut by devices: these are too
+# long for the wire, and travel in fragments.
+sysctl -qw net.ipv4.ip_no_pmtu_disc=1
+defer sysctl -qw net.ipv4.ip_no_pmtu_disc=0
+ip -4 route flush cache
+told=$(dropped too-big) made=$(in_client awk '/^Ip: [0-9]/ { print $16 }' /proc/net/snmp)
+expect "2 MB come whole in fragments of segments" to_client
+equal "nobody was told that they are too long" "$(dropped too-big)" "$told"
+between "the client has put them together" \
+	$(($(in_client awk '/^Ip: [0-9]/ { print $16 }' /proc/net/snmp) - made)) 500 4000
+sysctl -qw net.ipv4.ip_no_pmtu_disc=0
 expect "without claims," yardctl release "$front"
 equal "UDP learns it" "$(learns "$YARD" 10.0.1.4)" 1400
 equal "in IPv6, too" "$(learns "$YARD6" fd00:1::4)" 1400

@@ -146,6 +146,18 @@ impl Ipv4 {
     /// caller had to know anyway.
     #[inline(always)]
     pub fn parse(bytes: &[u8], len: usize, header_length: usize) -> Result<Self, Error> {
+        Self::parse_one(bytes, len, header_length, false)
+    }
+
+    /// The same of a packet that may be longer than its header can say, and then says 0
+    /// ([`super::packet::Packet::is_big`]).
+    #[cold]
+    pub fn parse_big(bytes: &[u8], len: usize, header_length: usize) -> Result<Self, Error> {
+        Self::parse_one(bytes, len, header_length, true)
+    }
+
+    #[inline(always)]
+    fn parse_one(bytes: &[u8], len: usize, header_length: usize, big: bool) -> Result<Self, Error> {
         let Ok((header, _)) = Header::ref_from_prefix(bytes) else {
             return Err(match bytes.first() {
                 Some(first) if first >> 4 != 4 => Error::Version,
@@ -155,7 +167,10 @@ impl Ipv4 {
         if header.version_ihl >> 4 != 4 {
             return Err(Error::Version);
         }
-        let total_length = usize::from(header.total_length.get());
+        let total_length = match usize::from(header.total_length.get()) {
+            0 if big => len,
+            said => said,
+        };
         if header_length < HEADER_LENGTH || total_length < header_length || total_length > len {
             return Err(Error::Malformed);
         }

@@ -139,6 +139,18 @@ impl Ipv6 {
     /// whether the packet may have been translated.
     #[inline(always)]
     pub fn parse(bytes: &[u8], len: usize) -> Result<Self, Error> {
+        Self::parse_one(bytes, len, false)
+    }
+
+    /// The same of a packet that may be longer than its header can say, and then says 0
+    /// ([`super::packet::Packet::is_big`]); not of a jumbogram, which has an option for that.
+    #[cold]
+    pub fn parse_big(bytes: &[u8], len: usize) -> Result<Self, Error> {
+        Self::parse_one(bytes, len, true)
+    }
+
+    #[inline(always)]
+    fn parse_one(bytes: &[u8], len: usize, big: bool) -> Result<Self, Error> {
         let Ok((header, _)) = Header::ref_from_prefix(bytes) else {
             return Err(match bytes.first() {
                 Some(first) if first >> 4 != 6 => Error::Version,
@@ -150,7 +162,10 @@ impl Ipv6 {
             return Err(Error::Version);
         }
         let payload = usize::from(header.payload_length.get());
-        let total_length = payload.wrapping_add(HEADER_LENGTH);
+        let total_length = match payload {
+            0 if big => len,
+            said => said.wrapping_add(HEADER_LENGTH),
+        };
         let is_jumbo = payload == 0 && header.next_header == next::HOP_BY_HOP;
         if total_length > len || is_jumbo {
             return Err(Error::Malformed);

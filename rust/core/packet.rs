@@ -27,6 +27,12 @@ pub trait Packet {
         self.len() == 0
     }
 
+    /// Whether it is TCP, longer than its headers can say, so that they say nothing: merged segments,
+    /// or what a device is to cut into such (BIG TCP). It ends where its bytes end.
+    fn is_big(&self) -> bool {
+        false
+    }
+
     /// The first `len` bytes, to be read only.
     ///
     /// The buffer may be rearranged so that they lie together, but neither copied for

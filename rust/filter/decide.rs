@@ -64,8 +64,8 @@ where
     // keeps what it has read in registers.
     match A::read_usual(packet) {
         Some(reading) if reading.kind == Kind::Whole => context.whole(packet, &reading.segment),
-        Some(reading) => context.unusual(packet, &reading),
-        None => context.long(packet),
+        Some(reading) if !packet.is_big() => context.unusual(packet, &reading),
+        _ => context.long(packet),
     }
 }
 
@@ -75,8 +75,8 @@ where
     T4: Connections<Ipv4Address>,
     T6: Connections<Ipv6Address>,
 {
-    /// What becomes of a packet with IP options or extension headers, or of what is no packet at
-    /// all.
+    /// What becomes of a packet with IP options or extension headers, of one that is longer than its
+    /// headers can say, or of what is no packet at all.
     #[cold]
     #[inline(never)]
     fn long<A: Version, P: Packet>(&self, packet: &mut P) -> VerdictOf<'a, A, C>

@@ -48,7 +48,17 @@ const ICMP: u8 = 1;
 /// Reads the headers from a packet's first bytes, which hold both if the packet does.
 #[inline(always)]
 fn parse(bytes: &[u8], len: usize, header_length: usize) -> Reading<Ipv4Address> {
-    let ip = match Ipv4::parse(bytes, len, header_length) {
+    reading(Ipv4::parse(bytes, len, header_length), bytes, header_length)
+}
+
+/// What there is to tell of a header that was read, and of the transport behind it.
+#[inline(always)]
+fn reading(
+    ip: Result<Ipv4, ipv4::Error>,
+    bytes: &[u8],
+    header_length: usize,
+) -> Reading<Ipv4Address> {
+    let ip = match ip {
         Ok(ip) => ip,
         Err(ipv4::Error::Version) => return Reading::nothing(Kind::Foreign),
         Err(ipv4::Error::Malformed) => return Reading::nothing(Kind::BadIp),
@@ -145,7 +155,7 @@ impl Version for Ipv4Address {
     }
 
     fn read<P: Packet>(packet: &mut P) -> Reading<Self> {
-        let len = packet.len();
+        let (len, big) = (packet.len(), packet.is_big());
         let Some(bytes) = packet.peek(len.min(1)) else {
             return Reading::nothing(Kind::NoMemory);
         };
@@ -153,6 +163,10 @@ impl Version for Ipv4Address {
             .first()
             .map_or(0, |first| ipv4::announced_length(*first));
         match packet.peek(len.min(header_length.wrapping_add(transport::LOOKED_AT))) {
+            Some(bytes) if big => {
+                let ip = Ipv4::parse_big(bytes, len, header_length);
+                reading(ip, bytes, header_length)
+            }
             Some(bytes) => parse(bytes, len, header_length),
             None => Reading::nothing(Kind::NoMemory),
         }

@@ -139,13 +139,18 @@ impl Version for Ipv6Address {
     }
 
     fn read<P: Packet>(packet: &mut P) -> Reading<Self> {
-        let len = packet.len();
+        let (len, big) = (packet.len(), packet.is_big());
         let mut wanted = ipv6::HEADER_LENGTH + transport::LOOKED_AT;
         for _ in 0..MOST_PEEKS {
             let Some(bytes) = packet.peek(len.min(wanted)) else {
                 return Reading::nothing(Kind::NoMemory);
             };
-            match Ipv6::parse(bytes, len) {
+            let parsed = if big {
+                Ipv6::parse_big(bytes, len)
+            } else {
+                Ipv6::parse(bytes, len)
+            };
+            match parsed {
                 Ok(ip) => {
                     let both = ip.header_length.wrapping_add(transport::LOOKED_AT);
                     if bytes.len() < both.min(ip.total_length) {

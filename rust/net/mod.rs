@@ -26,5 +26,6 @@ pub(crate) mod route_cache;
 pub(crate) mod rx_handler;
 pub(crate) mod skb;
 mod skb_packet;
+mod skb_segments;
 mod skb_tunnel;
 pub(crate) mod trace;

@@ -238,12 +238,6 @@ impl SkBuff {
         self.set_device_ptr(device.as_ptr());
     }
 
-    /// Whether it is to be cut into segments by the device that sends it, or was merged of such.
-    pub(crate) fn is_segmented(&self) -> bool {
-        // SAFETY: By the type invariant.
-        unsafe { sys::skb_is_gso(self.0.as_ptr()) }
-    }
-
     /// Takes away what it has of the socket that sent it, of its route and of connection tracking:
     /// it is to be received.
     pub(crate) fn forget_sender(&mut self) {
@@ -468,33 +462,23 @@ unsafe fn in_fragments(net: *mut sys::net, skb: *mut sys::sk_buff) -> c_int {
 ///
 /// As [`in_fragments`].
 unsafe fn segments_in_fragments(net: *mut sys::net, skb: *mut sys::sk_buff, mtu: u32) -> c_int {
+    // SAFETY: As the caller promises.
+    let Ok(segments) = unsafe { SkBuff::from_raw(skb) }.into_segments() else {
+        return -1;
+    };
     let mut result = 0;
-    // SAFETY: As the caller promises; each segment is one's own as soon as it is taken from the list,
-    // and has a reference to the route.
-    unsafe {
-        let mut next = match from_err_ptr(sys::__skb_gso_segment(skb, 0, false)) {
-            Ok(segments) if !segments.is_null() => segments,
-            _ => {
-                sys::sk_skb_reason_drop(
-                    ptr::null_mut(),
-                    skb,
-                    drop::kernel_reason(DropReason::Transmit),
-                );
-                return -1;
-            }
-        };
-        while !next.is_null() {
-            let segment = next;
-            let link = &raw mut (*segment).__bindgen_anon_1.__bindgen_anon_1.next;
-            next = link.replace(ptr::null_mut());
-            let sent = if (*segment).len > mtu {
+    for segment in segments {
+        let is_longer = segment.len() > mtu;
+        let segment = segment.into_raw();
+        // SAFETY: As the caller promises; each segment has a reference to the route.
+        let sent = unsafe {
+            if is_longer {
                 in_fragments(net, segment)
             } else {
                 fragment_out(net, ptr::null_mut(), segment)
-            };
-            result = result.min(sent);
-        }
-        sys::consume_skb(skb);
+            }
+        };
+        result = result.min(sent);
     }
     result
 }

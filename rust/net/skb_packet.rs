@@ -26,6 +26,13 @@ impl Packet for SkBuff {
     }
 
     #[inline]
+    fn is_big(&self) -> bool {
+        // SAFETY: By the type invariant, two reads.
+        SkBuff::len(self) > u32::from(u16::MAX)
+            && unsafe { sys::skb_is_gso(self.as_ptr()) && sys::skb_is_gso_tcp(self.as_ptr()) }
+    }
+
+    #[inline]
     fn peek(&mut self, len: usize) -> Option<&[u8]> {
         let raw = self.raw();
         let (total, linear) = (

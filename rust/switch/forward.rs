@@ -123,10 +123,30 @@ impl Switch {
         if let Err(reason) = forward.rewrite(&mut packet) {
             return fail(packet, reason);
         }
-        if forward.method == Method::Tunnel && !self.encapsulate(&mut packet, forward, &hop) {
+        if forward.method != Method::Tunnel {
+            return packet.send(&hop, bh);
+        }
+        if packet.is_big() {
+            // No header outside could say how long it is.
+            return packet
+                .into_segments()?
+                .try_for_each(|segment| self.send_inside(segment, forward, &hop, bh));
+        }
+        self.send_inside(packet, forward, &hop, bh)
+    }
+
+    /// Sends a packet, which is otherwise complete, inside another one.
+    fn send_inside<A: Version>(
+        &self,
+        mut packet: SkBuff,
+        forward: &Forward<'_, A>,
+        hop: &NextHop<'_>,
+        bh: &BottomHalf,
+    ) -> Result<(), DropReason> {
+        if !self.encapsulate(&mut packet, forward, hop) {
             return fail(packet, DropReason::NoMemory);
         }
-        packet.send(&hop, bh)
+        packet.send(hop, bh)
     }
 
     /// Puts a packet into another one. False if that failed.

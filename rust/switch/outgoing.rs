@@ -82,7 +82,7 @@ impl Switch {
         hop: &NextHop<'_>,
         bh: &BottomHalf,
     ) -> Result<(), DropReason> {
-        if !packet.is_segmented() && A::may_be_fragmented(&mut packet) {
+        if A::may_be_fragmented(&mut packet) {
             return packet.send_in_fragments(destination, hop, bh);
         }
         let report = Report::TooBig(hop.mtu());

@@ -29,6 +29,29 @@ fn parse(bytes: &[u8]) -> Result<Ipv6, Error> {
     Ipv6::parse(bytes, bytes.len())
 }
 
+/// A packet that is longer than its header can say says 0, and ends where its bytes end; a jumbogram
+/// does not become sound by that, nor does a length that lies.
+#[test]
+fn longer_than_the_header_can_say() {
+    const LENGTH: usize = 200_000;
+    let mut bytes = packet(6, &[7; 20]);
+    bytes[4..6].fill(0);
+    let ip = Ipv6::parse_big(&bytes, LENGTH).expect("sound");
+    assert_eq!((ip.header_length, ip.total_length), (40, LENGTH));
+    assert_eq!(
+        Ipv6::parse(&bytes, LENGTH).map(|ip| ip.total_length),
+        Ok(HEADER_LENGTH)
+    );
+    bytes[6] = 0;
+    assert_eq!(
+        Ipv6::parse_big(&bytes, LENGTH).err(),
+        Some(Error::Malformed)
+    );
+    let short = packet(6, &[7; 20]);
+    let ip = Ipv6::parse_big(&short, LENGTH).expect("sound");
+    assert_eq!(ip.total_length, 60);
+}
+
 /// An options header of `8 * (more + 1)` bytes.
 fn options(next: u8, more: u8) -> Vec<u8> {
     let mut header = vec![next, more, 1, 4];

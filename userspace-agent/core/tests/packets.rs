@@ -144,6 +144,39 @@ impl Packet for Stingy<'_> {
     }
 }
 
+/// Merged segments, whose headers say nothing of their length if it is more than they can say.
+struct Merged<'a>(SlicePacket<'a>);
+
+impl Packet for Merged<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn is_big(&self) -> bool {
+        self.len() > 0xffff
+    }
+    fn peek(&mut self, len: usize) -> Option<&[u8]> {
+        self.0.peek(len)
+    }
+    fn head(&mut self, len: usize) -> Option<&mut [u8]> {
+        self.0.head(len)
+    }
+    fn checksum_state(&self) -> ChecksumState {
+        self.0.checksum_state()
+    }
+    fn trim(&mut self, len: usize) -> bool {
+        self.0.trim(len)
+    }
+    fn prepend(&mut self, headers: &[u8], family: Family) -> bool {
+        self.0.prepend(headers, family)
+    }
+    fn behead(&mut self, len: usize) -> bool {
+        self.0.behead(len)
+    }
+    fn replace(&mut self, bytes: &[u8]) -> bool {
+        self.0.replace(bytes)
+    }
+}
+
 fn tell(verdict: Verdict) -> String {
     match verdict {
         Verdict::Pass => "pass".into(),
@@ -224,6 +257,48 @@ fn no_memory() {
         assert_eq!(packet.0.as_slice(), case.before, "{}", case.name);
         assert_eq!(table.free_count(), free, "{}", case.name);
     }
+}
+
+/// Segments that were merged to more than headers can tell the length of are translated as shorter
+/// ones are, and none of their bytes is taken for padding. In other packets that length is a lie.
+#[test]
+fn longer_than_headers_can_say() {
+    const LENGTH: usize = 200_000;
+    let config = config();
+    let case = cases()
+        .into_iter()
+        .find(|case| case.verdict == "forward 10.0.0.2" && case.before.len() == 40)
+        .expect("a TCP segment without options");
+    let spoil = |short: &[u8]| {
+        let mut bytes = short.to_vec();
+        // In the checksum, the length that is gone is made up for.
+        let gone = u32::from(u16::from_be_bytes([bytes[2], bytes[3]]));
+        let sum = gone + u32::from(u16::from_be_bytes([bytes[10], bytes[11]]));
+        let sum = (sum & 0xffff) + (sum >> 16);
+        bytes[2..4].fill(0);
+        bytes[10..12].copy_from_slice(&(sum as u16).to_be_bytes());
+        bytes.resize(LENGTH, 7);
+        bytes
+    };
+    let expected = spoil(case.after.as_ref().expect("forwarded"));
+    let before = spoil(&case.before);
+
+    let table = connections(&config);
+    let mut bytes = before.clone();
+    let mut packet = Merged(SlicePacket::new(&mut bytes, state(&case)));
+    let verdict = filter::<Ipv4Address, _, _, _>(&context(&config, &table, 1), &mut packet);
+    match verdict {
+        Verdict::Forward(forward) => assert_eq!(forward.length, LENGTH),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(packet.0.as_slice()[..60], expected[..60]);
+    assert!(packet.0.as_slice() == expected);
+
+    let mut bytes = before.clone();
+    let mut packet = SlicePacket::new(&mut bytes, state(&case));
+    let verdict = filter::<Ipv4Address, _, _, _>(&context(&config, &table, 1), &mut packet);
+    assert_eq!(tell(verdict), "drop ip-header");
+    assert!(packet.as_slice() == before);
 }
 
 /// Any cut of any packet gets some verdict, and stays as it is unless it is sent on.

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Socket buffers cut into the segments that a device would make of them.
+//!
+//! C header: [`include/net/gso.h`](srctree/include/net/gso.h)
+
+use ::core::ptr::{
+    self,
+    NonNull, //
+};
+use kernel::error::from_err_ptr;
+
+use super::skb::SkBuff;
+use crate::{
+    core::drop_reason::DropReason,
+    sys, //
+};
+
+/// The segments of a packet, to be taken one after the other; dropping it frees the rest.
+///
+/// # Invariants
+///
+/// It begins a list, linked by `next`, of buffers that are nobody else's; null is its end.
+pub(crate) struct Segments(*mut sys::sk_buff);
+
+impl SkBuff {
+    /// Cuts a packet that is to be segmented, its data beginning at the IP header, into its segments,
+    /// which are complete, with lengths and checksums. Bottom halves are disabled.
+    ///
+    /// # Errors
+    ///
+    /// [`DropReason::Transmit`] if it cannot be cut or there is no memory; it was dropped.
+    pub(crate) fn into_segments(self) -> Result<Segments, DropReason> {
+        // SAFETY: The buffer is ours and its network header is set; what it can do for devices is
+        // nothing, so that nothing is left to be done.
+        match from_err_ptr(unsafe { sys::__skb_gso_segment(self.as_ptr(), 0, false) }) {
+            // INVARIANT: The list is new. What was cut, `self`, is freed here.
+            Ok(first) if !first.is_null() => Ok(Segments(first)),
+            _ => {
+                self.discard(DropReason::Transmit);
+                Err(DropReason::Transmit)
+            }
+        }
+    }
+}
+
+impl Iterator for Segments {
+    type Item = SkBuff;
+
+    fn next(&mut self) -> Option<SkBuff> {
+        let segment = NonNull::new(self.0)?;
+        // SAFETY: By the type invariants. INVARIANT: The list begins with the next one then, and
+        // the one taken is in no list.
+        unsafe {
+            let link = &raw mut (*segment.as_ptr()).__bindgen_anon_1.__bindgen_anon_1.next;
+            self.0 = link.replace(ptr::null_mut());
+            Some(SkBuff::from_raw(segment.as_ptr()))
+        }
+    }
+}
+
+impl Drop for Segments {
+    fn drop(&mut self) {
+        for segment in self {
+            drop(segment);
+        }
+    }
+}
