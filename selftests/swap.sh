@@ -6,6 +6,7 @@
 #     client 10.0.1.2 --- A [wire 0] B -- 10.9.9.9:80 +--- veth --- server1 10.2.1.2
 #                                          switch      \-- veth --- server2 10.2.2.2
 
+# shellcheck disable=SC2016 # text for eval and other shells
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib/topology.sh"
 . "$HERE/lib/requests.sh"
@@ -30,6 +31,19 @@ batch() {
 		echo "destination add tcp 10.8.0.1:$n 10.2.2.2:80 --weight 3"
 	done
 	echo "$1"
+}
+
+# counts: of every CPU and reason.
+counts() {
+	yardctl --json stats | jq -c '[[.cpus[] | [.cpu, .received, .forwarded, .passed, .resets]],
+		[.drops[] | [.reason, .packets]]]'
+}
+
+# silent: whether nothing is counted for a moment.
+silent() {
+	counts >"$work/then"
+	in_client sleep 0.3
+	counts | cmp - "$work/then"
 }
 
 need nginx curl
@@ -78,4 +92,17 @@ expect "the load ends" load_off
 equal "no request has failed" "$(cat "$work"/answers?.errors)" ""
 equal "the last configuration holds" "$(yardctl --json show |
 	jq -r '[.services, .destinations] | join(" ")')" "1 2"
+
+# Counts of CPUs and of reasons are the switch's, whatever is configured.
+expect "datagrams go where no service is" in_client bash -c \
+	'for i in {1..7}; do echo x >"/dev/udp/$0/99"; done' "$VIP"
+expect "which are counted drops" slowwait 5 at_least 7 dropped no-service
+expect "all is silent" slowwait 5 silent
+counts >"$work/before"
+yardctl batch "$work/whole" && yardctl service set tcp "$SERVICE" -s wlc
+counts >"$work/after"
+expect "counts of CPUs and reasons have survived a swap" cmp "$work/before" "$work/after"
+expect "and the end of all services" eval 'yardctl flush && counts >"$work/after" &&
+	cmp "$work/before" "$work/after"'
+between "they count what has been" "$(jq '[.[0][] | .[1]] | add' "$work/after")" 200 10000000
 finish
