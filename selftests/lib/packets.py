@@ -5,7 +5,8 @@ on the client's wire and on the server's, in the name spaces CLIENT and SERVER. 
 with the link-layer addresses of the switch's ends of the two wires. Started by lib/packets.sh.
 
 What leaves the switch is compared byte by byte, but for what a mask leaves out; what does not leave
-by the counter of its reason. A result for each case."""
+by the counter of its reason. Before, the switch is asked what would become of the packet, and is held
+to its word. A result for each case."""
 
 import os
 import pathlib
@@ -18,6 +19,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent.parent))
 
 # pylint: disable=wrong-import-position
+import genetlink as nl  # noqa: E402
 from net.lib.py import YnlFamily  # noqa: E402
 
 SPEC = HERE.parent.parent / "net/lib/specs/switchyard.yaml"
@@ -189,8 +191,64 @@ def same(got, data, mask):
     return len(got) == len(data) and all((a ^ b) & m == 0 for a, b, m in zip(got, data, mask))
 
 
-def play(step, wires, counters):
+class Oracle:
+    """What the switch says would become of a packet."""
+
+    # What it can be asked about.
+    SHORTEST, LONGEST = 20, 9216
+
+    def __init__(self, ynl):
+        self.socket, self.family = nl.open_socket(), ynl.nlproto.family_id
+        self.command = ynl.ops["explain"].req_value
+        numbers = ynl.attr_sets["explain"]
+        self.packet = numbers["packet"].value
+        self.names = {numbers[name].value: name for name in ("verdict", "drop-reason", "result")}
+        self.words = {
+            name: {entry.value: word for word, entry in ynl.consts[name].entries.items()}
+            for name in ("verdict", "drop-reason")
+        }
+        self.asked = 0
+
+    def ask(self, packet):
+        """(verdict, reason, result), of which the last two may be None."""
+        answer = nl.ask(self.socket, self.family, self.command, [nl.attr(self.packet, packet)])
+        if answer.error:
+            return nl.name(answer.error), answer.message, None
+        told = {self.names.get(number): value for number, value in nl.unpack(answer.replies[0])}
+        self.asked += 1
+        verdict, reason = (
+            self.words[name].get(struct.unpack("I", told[name])[0]) if name in told else None
+            for name in ("verdict", "drop-reason")
+        )
+        return verdict, reason, told.get("result")
+
+    def wrong(self, step):
+        """What it says other than has to become of the step."""
+        if not self.SHORTEST <= len(step.packet) <= self.LONGEST:
+            return []
+        verdict, reason, result = told = self.ask(step.packet)
+        # Of fragments that have come it knows nothing.
+        if verdict == "hold" and (step.out or step.drop == "fragment"):
+            return []
+        if step.passed:
+            good = ["pass"]
+        elif any(side != step.side for side, _, _ in step.out):
+            good = ["forward" if step.side == "client" else "reply", "icmp"]
+        elif step.out:
+            good = ["reset", "icmp"]
+        else:
+            good = ["drop"] if step.drop else ["hold"]
+        if verdict not in good or reason != step.drop:
+            return [f"foretold {told}, wanted {good} and {step.drop}"]
+        if result and len(step.out) == 1 and not same(result, *step.out[0][1:]):
+            return [f"foretold {result.hex()}, wanted {step.out[0][1].hex()}"]
+        return []
+
+
+def play(step, wires, counters, oracle):
     """What is wrong with a step; an empty list if nothing is."""
+    if wrong := oracle.wrong(step):
+        return wrong
     counters.add("received")
     if step.drop:
         counters.add(step.drop)
@@ -198,7 +256,6 @@ def play(step, wires, counters):
         counters.add("passed")
     wires[step.side].send(step.packet)
     left = list(step.out)
-    wrong = []
     deadline = time.monotonic() + PATIENCE
     while left and time.monotonic() < deadline:
         came = [(side, *got) for side, wire in wires.items() for got in wire.receive()]
@@ -232,6 +289,7 @@ def main():
     near, far = pathlib.Path(ends).read_text(encoding="ascii").split()
     wires = {"client": Wire(client, client_device, near), "server": Wire(server, server_device, far)}
     ynl = YnlFamily(str(SPEC), schema="")
+    oracle = Oracle(ynl)
     for name in topics:
         topic = Topic(HERE.parent / "packets" / f"{name}.txt")
         ynl.do("apply", {"change": topic.changes})
@@ -245,7 +303,7 @@ def main():
             wrong = []
             for number, step in enumerate(given, 1):
                 steps += 1
-                if wrong := play(step, wires, counters):
+                if wrong := play(step, wires, counters, oracle):
                     break
             print(("not ok" if wrong else "ok") + f" {name}: {case}", flush=True)
             for line in wrong:
@@ -259,7 +317,8 @@ def main():
         print(("ok" if good else "not ok") + f" {name}: nothing else came or was counted")
         if not good:
             print(f"{different} {extra[:5]}")
-        print(f"{name}: {steps} steps in {time.monotonic() - started:.1f} s", flush=True)
+        seconds = time.monotonic() - started
+        print(f"{name}: {steps} steps in {seconds:.1f} s, {oracle.asked} foretold", flush=True)
     ynl.do("apply", {"change": [{"kind": "flush"}]})
 
 
