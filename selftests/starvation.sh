@@ -86,6 +86,18 @@ accounted_for() {
 	echo "# $(($(arrived) - arrived_then)) arrived, $(($(dropped_all) - dropped_then)) dropped"
 }
 
+# kinds: packets of new connections to services of every kind, of which some take several
+# packets, some are only a part, and some are answered by messages.
+kinds() {
+	in_client python3 "$HERE/lib/kinds.py" 10.0.1.2 "$VIP" 10.9.9.8
+}
+
+# balanced: whether each packet received has its end.
+balanced() {
+	yardctl --json stats | jq -e '([.cpus[].received] | add) ==
+		([.cpus[] | .forwarded + .passed + .local_in] | add) + ([.drops[].packets] | add)' >/dev/null
+}
+
 # flood COUNT: as many datagrams of new connections to the service, by pktgen.
 flood() {
 	in_client bash -ec '
@@ -168,6 +180,32 @@ mark
 expect "with memory again" send 25000
 accounted_for "afterwards"
 between "packets arrive" $(($(arrived) - arrived_then)) $((PACKETS * 9 / 10)) "$PACKETS"
+
+# What new connections and packets may take besides: affinity, tunnels, this machine's sockets as the
+# last resort, fragments that wait, turns, messages, and trace points that are listened to.
+expect "services of many kinds are made" eval 'ip addr add 10.9.9.8/32 dev yard0 && ip link set yard0 up &&
+	yardctl set --fragment-timeout 500ms && yardctl batch -' <<-EOF
+	service add udp $VIP:60 --affinity 1m -d 10.2.1.2:5353
+	service add udp $VIP:61 -d 10.2.1.2,forwarding=tunnel
+	service add udp $VIP:62 -d 10.2.1.2,forwarding=tunnel,encapsulation=gue
+	service add udp $VIP:63 --one-packet -d 10.2.1.2:5353
+	service add udp 10.9.9.8:64 --fallback local
+	service add udp $VIP:65 -d 10.77.77.77:9
+EOF
+events=/sys/kernel/tracing/events/switchyard/enable
+[ ! -e "$events" ] || echo 1 >"$events"
+for percent in 100 50; do
+	expect "packets of all kinds are sent, $percent % of allocations failing" starving "$percent" kinds
+	expect "each is forwarded, delivered, or a counted drop" wait_for 8000 balanced
+done
+[ ! -e "$events" ] || echo 0 >"$events"
+expect "and with memory" kinds
+expect "each has its end" wait_for 8000 balanced
+for port in 60 61 62 63; do
+	expect "port $port of the service is served" at_least 10 of_service udp "$VIP:$port" .stats.packets_in
+done
+expect "the last resort as well" at_least 10 of_service udp 10.9.9.8:64 .stats.packets_in
+expect "fragments were waited for in vain" at_least 1 dropped fragment-timeout
 
 # More connections than there is room for, and no memory for more room.
 modprobe pktgen

@@ -282,7 +282,9 @@ impl<T: Driver> PseudoDevice<T> {
                 sys::free_netdev(device.as_ptr());
                 drop(Arc::from_raw(driver));
             }
-            return Err(error);
+            // The kernel does not look whether there was memory for the name in sysfs; the lack of
+            // a name is then called an argument that is wrong, of which there is none otherwise.
+            return Err(if error == EINVAL { ENOMEM } else { error });
         }
         for receiver in receivers.iter() {
             // SAFETY: Added above, and disabled as all are at first.

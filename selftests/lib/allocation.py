@@ -46,6 +46,12 @@ CLONE_NEWNET = 0x40000000
 
 TCP = {"protocol": 6, "address": "10.0.0.1", "port": 80}
 UDP = {"protocol": 17, "address": "10.0.0.2", "port": 53}
+# A SYN from 10.0.1.2 to TCP, and an ICMP error of its address about an answer of it.
+SYN = "4500002800000000400665ce0a0001020a00000112340050000000000000000050021000785c0000"
+ERROR = (
+    "4500003800000000400165c30a0001020a0000010304e56300000514"
+    "4500002800000000400665ce0a0000010a0001020050123400000000"
+)
 NEW = {"protocol": 6, "address": "10.0.0.3", "port": 443, "scheduler": "maglev"}
 
 
@@ -273,8 +279,23 @@ class Requests:
               for service in (TCP, UDP) for n in range(1, 4)),
         ]})]
         self.configure()
+        every = {"protocol": 17, "address": "2001:db8:7::", "prefix-length": 48, "port": 1000,
+                 "last-port": 1999}
+        inside = {"service": TCP, "address": "2001:db8::9", "forwarding": "tunnel",
+                  "encapsulation": "gue", "encapsulation-port": 6081}
         for name, operation, values, undo in (
             ("a service is added", "service-add", NEW, [("service-del", NEW)]),
+            ("one of many ports and addresses is added", "service-add",
+             {**every, "affinity": 60, "fallback": "local", "one-packet": 1}, [("service-del", every)]),
+            ("affinity is asked for", "service-set", {**TCP, "affinity": 300, "affinity-prefix4": 24},
+             [("service-set", {**TCP, "affinity": 0, "affinity-prefix4": 32})]),
+            ("a destination in a tunnel is added", "destination-add", inside,
+             [("destination-del", inside)]),
+            ("a destination gets limits", "destination-set",
+             {**first, "upper-limit": 9, "lower-limit": 5},
+             [("destination-set", {**first, "upper-limit": 0, "lower-limit": 0})]),
+            ("one drains", "destination-set", {**first, "state": "draining", "drain-deadline": 3600},
+             [("destination-set", {**first, "state": "active"})]),
             ("its scheduler is changed", "service-set", {**TCP, "scheduler": "maglev"},
              [("service-set", {**TCP, "scheduler": "rr"})]),
             ("a destination is added", "destination-add", more, [("destination-del", more)]),
@@ -287,6 +308,32 @@ class Requests:
         ):
             walk(self.faults, name, self.case(operation, values, undo, self.settle(again)))
 
+    def walk_tuning(self):
+        """What is set of the switch itself."""
+        names = ("connection-limit", "half-open-limit", "timeout", "fragment-memory-limit",
+                 "fragment-timeout")
+        switch = self.yard.ynl.do("switch-get", {})
+        was = {name: switch[name] for name in names}
+        # Those that can be: an affinity's is its service's.
+        was["timeout"] = [one for one in was["timeout"] if one["state"] in ("udp", "established")]
+        for name, values in (
+            ("more connections are allowed", {"connection-limit": 1 << 20}),
+            ("all of the switch is set", {
+                "connection-limit": 1 << 21, "half-open-limit": 5000, "fragment-timeout": 1000,
+                "fragment-memory-limit": 1 << 16, "timeout": [{"state": "udp", "milliseconds": 9000}],
+            }),
+        ):
+            case = self.case("switch-set", values, [("switch-set", was)],
+                             lambda: self.do("switch-set", was))
+            case.state = lambda: (self.state(), self.tuned(names))
+            walk(self.faults, name, case)
+
+    def tuned(self, names):
+        """What is set, as bytes."""
+        numbers = {self.yard.ynl.attr_sets["switch"][name].value for name in names}
+        (reply,) = self.answer("switch-get").replies
+        return [value for value in nl.unpack(reply) if value[0] in numbers]
+
     def settle(self, again):
         """What makes ready for an attempt: the same identities and counters each time."""
         return lambda: [self.do(*one) for one in again]
@@ -298,9 +345,14 @@ class Requests:
             ("switch-get", None, False), ("service-get", TCP, False), ("service-get", None, True),
             ("destination-get", {"service": TCP, "address": "10.1.0.1"}, False),
             ("destination-get", None, True), ("claim-get", None, True), ("cpu-get", None, True),
-            ("connection-get", None, True),
+            ("connection-get", None, True), ("connection-get", {"service": TCP}, True),
+            ("connection-del", {"all": True}, False),
+            ("connection-del", {"service": TCP, "client-address": "10.0.1.2"}, False),
+            ("explain", {"packet": SYN}, False), ("explain", {"packet": ERROR}, False),
         ):
-            walk(self.faults, f"{operation}{' of all' if dump else ''}",
+            of = " of all" if dump else ""
+            of += f" with {', '.join(values)}" if values and values is not TCP else ""
+            walk(self.faults, f"{operation}{of}",
                  self.look(operation, values, dump))
 
     def works(self):
@@ -389,6 +441,7 @@ def walk_requests(*arguments):
     requests.walk_switches()
     requests.walk_questions()
     requests.walk_configuration()
+    requests.walk_tuning()
     requests.close()
 
 
