@@ -27,9 +27,11 @@ impl Packet for SkBuff {
 
     #[inline]
     fn is_big(&self) -> bool {
-        // SAFETY: By the type invariant, two reads.
-        SkBuff::len(self) > u32::from(u16::MAX)
-            && unsafe { sys::skb_is_gso(self.as_ptr()) && sys::skb_is_gso_tcp(self.as_ptr()) }
+        if SkBuff::len(self) <= u32::from(u16::MAX) {
+            return false;
+        }
+        // SAFETY: The buffer is ours.
+        unsafe { sys::skb_is_gso(self.as_ptr()) && sys::skb_is_gso_tcp(self.as_ptr()) }
     }
 
     #[inline]

@@ -127,15 +127,29 @@ impl Switch {
             return packet.send(&hop, bh);
         }
         if packet.is_big() {
-            // No header outside could say how long it is.
-            return packet
-                .into_segments()?
-                .try_for_each(|segment| self.send_inside(segment, forward, &hop, bh));
+            return self.send_segments_inside(packet, forward, &hop, bh);
         }
         self.send_inside(packet, forward, &hop, bh)
     }
 
+    /// Sends each segment of a packet inside another one: no header outside could say how long all
+    /// of it is.
+    #[cold]
+    #[inline(never)]
+    fn send_segments_inside<A: Version>(
+        &self,
+        packet: SkBuff,
+        forward: &Forward<'_, A>,
+        hop: &NextHop<'_>,
+        bh: &BottomHalf,
+    ) -> Result<(), DropReason> {
+        packet
+            .into_segments()?
+            .try_for_each(|segment| self.send_inside(segment, forward, hop, bh))
+    }
+
     /// Sends a packet, which is otherwise complete, inside another one.
+    #[inline(always)]
     fn send_inside<A: Version>(
         &self,
         mut packet: SkBuff,
