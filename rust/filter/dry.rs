@@ -57,8 +57,13 @@ impl<A: Address, T: Connections<A>> Connections<A> for Dry<T> {
         let (client, destination) = (connection.client, connection.destination);
         if connection.has_replies() {
             let found = self.lookup(Direction::Reply, protocol, client, destination);
-            // One at its end would give way, or has done so already if it could have been removed.
-            if let Some(found) = found.filter(|found| !found.connection.state.is_ending()) {
+            // One at its end would give way. The client's former one to the same service would have
+            // been removed: it is at its end, too, or has lost its destination.
+            let stays = |found: &Found<A>| {
+                !found.connection.state.is_ending()
+                    && found.connection.service != connection.service
+            };
+            if let Some(found) = found.filter(stays) {
                 return Insertion::Clash(found);
             }
         }

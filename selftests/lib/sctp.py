@@ -88,7 +88,7 @@ def talk():
             else:
                 associations.pop(key).close()
                 print("closed", flush=True)
-        except OSError as error:
+        except (KeyError, OSError) as error:
             print(f"nothing: {error}", flush=True)
 
 
