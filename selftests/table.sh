@@ -200,6 +200,8 @@ expect "a service is made" yardctl service add udp "$VIP:9000" -d "$SERVER:9001"
 expect "and one of IPv6" yardctl service add udp "[$VIP6]:9000" -d "[$SERVER6]:9001"
 expect "the other wire is claimed, for a service of its own" eval \
 	'yardctl claim p1 --policy interrupt && yardctl service add udp "$VIP:9100" -d "$PROBED:9101"'
+# Very many take longer to come than the first ones would be kept for.
+expect "connections live for an hour" timeout_of 3600000
 empty_table=$(table_bytes)
 between "an empty table is small" "$empty_table" 1000000 8000000
 expect "a flow of its own is sent and timed all the while" probe
