@@ -176,6 +176,12 @@ impl Counter {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
     }
 
+    /// Takes `n` back that were added before. To be called by the one writer only.
+    #[inline]
+    pub(crate) fn take_back(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_sub(n), Relaxed);
+    }
+
     /// The count.
     #[inline]
     pub(crate) fn get(&self) -> u64 {

@@ -10,7 +10,10 @@ use ::core::ptr::{
 };
 use kernel::error::from_err_ptr;
 
-use super::skb::SkBuff;
+use super::{
+    bh::BottomHalf,
+    skb::SkBuff, //
+};
 use crate::{
     core::drop_reason::DropReason,
     sys, //
@@ -24,8 +27,8 @@ use crate::{
 pub(crate) struct Segments(*mut sys::sk_buff);
 
 impl SkBuff {
-    /// Cuts a packet that is to be segmented, its data beginning at the IP header, into its segments,
-    /// which are complete, with lengths and checksums. Bottom halves are disabled.
+    /// Cuts a packet that is to be segmented, its data beginning at the IP header or at the link-layer
+    /// header, into its segments, which begin likewise and are complete, with lengths and checksums. Bottom halves are disabled.
     ///
     /// # Errors
     ///
@@ -41,6 +44,33 @@ impl SkBuff {
                 Err(DropReason::Transmit)
             }
         }
+    }
+}
+
+impl SkBuff {
+    /// Whether it is to be cut where its parts meet, as SCTP's are: its headers are together, and
+    /// what follows may not be moved to them.
+    #[inline]
+    pub(crate) fn is_of_parts(&self) -> bool {
+        // SAFETY: The buffer is ours.
+        unsafe { sys::skb_is_gso(self.as_ptr()) && sys::skb_is_gso_sctp(self.as_ptr()) }
+    }
+
+    /// Has the stack receive each of its segments instead of it, by the same device.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::into_segments`].
+    #[cold]
+    pub(crate) fn receive_segments(self, bh: &BottomHalf) -> Result<(), DropReason> {
+        // SAFETY: The buffer is ours and came by an Ethernet device, its header before the data.
+        unsafe { sys::skb_push(self.as_ptr(), sys::ETH_HLEN) };
+        for mut segment in self.into_segments()? {
+            if segment.pull_link_header() {
+                segment.receive_again(bh);
+            }
+        }
+        Ok(())
     }
 }
 

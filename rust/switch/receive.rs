@@ -58,8 +58,25 @@ impl Switch {
         };
         match sent {
             Ok(()) => Outcome::Consumed,
+            Err(packet) if packet.is_of_parts() => self.part(packet, bh),
             Err(packet) => self.handle(packet, family, polled, bh),
         }
+    }
+
+    /// Receives a packet's segments, each by itself, in its place.
+    #[cold]
+    #[inline(never)]
+    fn part(&self, packet: SkBuff, bh: &BottomHalf) -> Outcome {
+        match packet.receive_segments(bh) {
+            // They are counted in its stead.
+            Ok(()) => {
+                if let Some(own) = self.counters.this() {
+                    own.received.take_back(1);
+                }
+            }
+            Err(reason) => self.count_drop(reason),
+        }
+        Outcome::Consumed
     }
 
     /// Handles a packet that was counted when it was received, now or a while ago.
