@@ -47,6 +47,11 @@ for tool in yardctl yardmaster yard-agent; do
 	fi
 done
 
+# What "make install" gives to systemd.
+mkdir -p "$to/switchyard/units"
+cp userspace-agent/{agent/yard-agent,yardctl/switchyard,yardmaster/yardmaster}.service \
+	userspace-agent/yardctl/none.toml "$to/switchyard/units/"
+
 for scenario in "$to"/switchyard/*.{sh,py}; do
 	case ${scenario##*/} in
 	lib.sh | lib.py | '*.py' | '*.sh') ;;

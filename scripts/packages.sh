@@ -27,6 +27,6 @@ GUEST_PACKAGES=(
 	iproute2 iputils-ping iputils-arping ethtool tcpdump iperf3 curl wrk nginx-light haproxy
 	nftables ipvsadm bpftool jq socat netcat-openbsd
 	traceroute iputils-tracepath bind9-dnsutils dnsperf nsd
-	bpftrace linux-perf
+	bpftrace linux-perf systemd
 	python3 python3-scapy python3-yaml python3-jsonschema python3-xxhash
 )

@@ -77,15 +77,17 @@ pub(crate) struct Change<'a> {
 }
 
 /// Makes the changes that `change` makes to an empty configuration, to see whether they can be
-/// made, and forgets them. May sleep.
+/// made. May sleep.
 ///
 /// # Errors
 ///
 /// `ENOMEM`, or what `change` returns.
 pub(crate) fn rehearse<E: From<Error>>(
     change: impl FnOnce(&mut Draft) -> Result<(), E>,
-) -> Result<(), E> {
-    change(&mut Draft::new(&Snapshot::empty()?)?)
+) -> Result<Draft, E> {
+    let mut draft = Draft::new(&Snapshot::empty()?)?;
+    change(&mut draft)?;
+    Ok(draft)
 }
 
 impl Config {
@@ -112,14 +114,24 @@ impl Config {
     /// # Errors
     ///
     /// `ENOMEM`, or what `change` returns.
+    ///
+    /// `rehearsed` is what [`rehearse`] has made of the same changes, if they were: where nothing
+    /// was ever configured it is taken, and a large configuration is not made twice.
     pub(crate) fn edit<E: From<Error>>(
         &self,
+        rehearsed: Option<Draft>,
         change: impl FnOnce(&mut Draft) -> Result<(), E>,
     ) -> Result<Change<'_>, E> {
         let mut editing = self.editing.lock();
         let old = self.current.get();
-        let mut draft = Draft::new(&old)?;
-        change(&mut draft)?;
+        let draft = match rehearsed {
+            Some(draft) if old.is_untouched() => draft,
+            _ => {
+                let mut draft = Draft::new(&old)?;
+                change(&mut draft)?;
+                draft
+            }
+        };
         if !draft.is_changed() {
             return Ok(Change {
                 new: old.clone(),

@@ -53,6 +53,11 @@ impl<T> Slots<T> {
         self.used
     }
 
+    /// Whether there has never been a value.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     /// The value of number `id`, if it is still there.
     #[inline]
     pub(crate) fn get(&self, id: u32) -> Option<&T> {

@@ -70,6 +70,12 @@ impl Snapshot {
         })
     }
 
+    /// Whether there has never been anything in it: it is then like every other such one, and a
+    /// draft of any is a draft of all.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.generation == 0 && self.services.is_untouched() && self.destinations.is_untouched()
+    }
+
     /// Counts the configurations that have been swapped in.
     pub(crate) fn generation(&self) -> u32 {
         self.generation

@@ -237,14 +237,16 @@ pub(super) fn change<'a>(
 ) -> Result<(), Refusal<'a>> {
     let namespace = request.namespace();
     let attributes = request.attributes();
-    let switch = match switch::of(namespace) {
-        Some(switch) => switch,
+    let (switch, rehearsed) = match switch::of(namespace) {
+        Some(switch) => (switch, None),
         None => {
-            config::rehearse(|draft| make(draft, attributes))?;
-            switch::of_or_new(namespace)?
+            let rehearsed = config::rehearse(|draft| make(draft, attributes))?;
+            (switch::of_or_new(namespace)?, Some(rehearsed))
         }
     };
-    let change = switch.config.edit(|draft| make(draft, attributes))?;
+    let change = switch
+        .config
+        .edit(rehearsed, |draft| make(draft, attributes))?;
     notify::config(namespace, &change);
     Ok(())
 }

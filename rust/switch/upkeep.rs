@@ -66,7 +66,7 @@ impl Upkeep {
         match self.deserted.take() {
             Some(deserted) if !deserted.grace.has_elapsed() => self.deserted = Some(deserted),
             Some(deserted) => {
-                let _ = switch.config.edit(|draft| draft.purge(&deserted.ids));
+                let _ = switch.config.edit(None, |draft| draft.purge(&deserted.ids));
             }
             None => {
                 let snapshot = switch.config.current.get();

@@ -24,6 +24,8 @@ pub struct Candidate {
     pub skip: u32,
     /// Maglev: the part of a turn that it has saved up.
     pub credit: u32,
+    /// Maglev: the inverse of the step, once it has been needed; 0 before.
+    pub inverse: u32,
 }
 
 impl Candidate {
@@ -36,6 +38,7 @@ impl Candidate {
             offset: 0,
             skip: 0,
             credit: 0,
+            inverse: 0,
         }
     }
 }

@@ -126,9 +126,10 @@ pub fn populate(table: &mut [u16], candidates: &mut [Candidate]) -> Result<(), E
             return Err(Error::Permutation);
         }
         candidate.credit = heaviest.wrapping_sub(candidate.weight);
+        candidate.inverse = 0;
     }
     let mut filled = 0_u32;
-    let mut last = Last::none();
+    let mut last = Last::none(length);
     loop {
         for candidate in candidates.iter_mut().filter(|c| c.weight > 0) {
             // In u64, since both may be close to 2^32.
@@ -144,7 +145,7 @@ pub fn populate(table: &mut [u16], candidates: &mut [Candidate]) -> Result<(), E
             if length.wrapping_sub(filled) > Last::MOST as u32 {
                 take_place(table, length, candidate);
             } else {
-                last.take_place(table, length, candidate);
+                last.take_place(table, candidate);
             }
             filled = filled.wrapping_add(1);
             if filled == length {
@@ -183,15 +184,17 @@ fn next(place: u32, skip: u32, length: u32) -> u32 {
 struct Last {
     free: [u32; Self::MOST],
     count: usize,
+    field: Field,
 }
 
 impl Last {
     const MOST: usize = 128;
 
-    fn none() -> Self {
+    fn none(length: u32) -> Self {
         Self {
             free: [0; Self::MOST],
             count: 0,
+            field: Field::of(length),
         }
     }
 
@@ -208,19 +211,22 @@ impl Last {
     }
 
     /// The same as the other [`take_place`], to the same effect.
-    fn take_place(&mut self, table: &mut [u16], length: u32, candidate: &mut Candidate) {
+    fn take_place(&mut self, table: &mut [u16], candidate: &mut Candidate) {
         if self.count == 0 {
             self.find(table);
         }
         // The permutation is at `offset + n * skip` after `n` steps: with the inverse of `skip`, `n`
         // follows from the place.
-        let inverse = inverse(candidate.skip, length);
+        let field = &self.field;
+        if candidate.inverse == 0 {
+            candidate.inverse = field.inverse(candidate.skip);
+        }
         let steps = |place: u32| {
-            // Above 0, as `offset` is below `length`.
-            let ahead = u64::from(place)
-                .wrapping_add(u64::from(length))
-                .wrapping_sub(u64::from(candidate.offset));
-            product(ahead, inverse, length)
+            // Above 0, as `offset` is below the length.
+            let ahead = place
+                .wrapping_add(field.prime)
+                .wrapping_sub(candidate.offset);
+            field.product(ahead, candidate.inverse)
         };
         let free = self.free.get(..self.count).unwrap_or_default();
         let nearest = free
@@ -232,28 +238,55 @@ impl Last {
         };
         self.count = self.count.wrapping_sub(1);
         self.free.swap(index, self.count);
-        candidate.offset = next(place, candidate.skip, length);
+        candidate.offset = next(place, candidate.skip, self.field.prime);
         if let Some(entry) = table.get_mut(place as usize) {
             *entry = candidate.index;
         }
     }
 }
 
-/// A product in the field of a prime, of numbers below 2^32.
-fn product(a: u64, b: u64, prime: u32) -> u64 {
-    a.wrapping_mul(b).checked_rem(u64::from(prime)).unwrap_or(0)
+/// The field of a prime. A table takes thousands of products in it, and a division takes as long as
+/// a dozen multiplications: so it is divided by its reciprocal.
+struct Field {
+    /// At most the longest table's length.
+    prime: u32,
+    /// 2^64 over the prime, rounded down, or one less.
+    reciprocal: u64,
 }
 
-/// The inverse of a number in the field of a prime: Fermat's little theorem.
-fn inverse(number: u32, prime: u32) -> u64 {
-    let mut exponent = prime.wrapping_sub(2);
-    let (mut power, mut result) = (u64::from(number), 1);
-    while exponent > 0 {
-        if exponent & 1 == 1 {
-            result = product(result, power, prime);
-        }
-        power = product(power, power, prime);
-        exponent >>= 1;
+impl Field {
+    fn of(prime: u32) -> Self {
+        let reciprocal = u64::MAX.checked_div(u64::from(prime)).unwrap_or(0);
+        Self { prime, reciprocal }
     }
-    result
+
+    /// A product, below the prime.
+    #[inline]
+    fn product(&self, a: u32, b: u32) -> u32 {
+        let product = u64::from(a).wrapping_mul(u64::from(b));
+        // The upper half of a product of 64 bits each fits. As the reciprocal is rounded down, the
+        // quotient is right or one too small.
+        let quotient = (u128::from(product).wrapping_mul(u128::from(self.reciprocal)) >> 64) as u64;
+        let rest = product.wrapping_sub(quotient.wrapping_mul(u64::from(self.prime)));
+        let rest = match rest.checked_sub(u64::from(self.prime)) {
+            Some(less) => less,
+            None => rest,
+        };
+        // Below the prime, as said.
+        rest as u32
+    }
+
+    /// The inverse: Fermat's little theorem.
+    fn inverse(&self, number: u32) -> u32 {
+        let mut exponent = self.prime.wrapping_sub(2);
+        let (mut power, mut result) = (number, 1);
+        while exponent > 0 {
+            if exponent & 1 == 1 {
+                result = self.product(result, power);
+            }
+            power = self.product(power, power);
+            exponent >>= 1;
+        }
+        result
+    }
 }

@@ -55,6 +55,44 @@ fn help_version_and_nonsense() {
 }
 
 #[test]
+fn the_log_is_json_if_that_is_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("agent.toml");
+    let socket = dir.path().join("socket");
+    fs::write(
+        &config,
+        format!("[socket]\npath = '{}'\n", socket.display()),
+    )
+    .unwrap();
+    let agent = Command::new(cargo_bin!("yard-agent"))
+        .args(["run", "--log-json", "--log-level", "debug", "--config"])
+        .arg(&config)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("the agent has its socket", || socket.exists());
+    let pid = agent.id();
+    let kill = Command::new("sh")
+        .args(["-c", &format!("kill {pid}")])
+        .status();
+    assert!(kill.unwrap().success());
+    let output = agent.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    let mut messages = Vec::new();
+    for line in text.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let parts: Vec<&String> = line.as_object().unwrap().keys().collect();
+        assert_eq!(parts, ["fields", "level", "timestamp"], "{line}");
+        assert!(line["timestamp"].as_str().unwrap().ends_with('Z'), "{line}");
+        messages.push(line["fields"]["message"].as_str().unwrap().to_owned());
+    }
+    assert!(
+        messages.iter().any(|message| message == "running"),
+        "{text}"
+    );
+}
+
+#[test]
 fn one_reading_is_shown() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

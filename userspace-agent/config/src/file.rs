@@ -32,6 +32,13 @@ pub(crate) struct File {
     pub service: Option<Vec<ServiceSection>>,
 }
 
+/// A part of the file that has services and nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Services {
+    pub service: Vec<ServiceSection>,
+}
+
 /// The table `[yardmaster]`: yardmaster's own settings.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]

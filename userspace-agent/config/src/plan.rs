@@ -149,15 +149,11 @@ impl Plan {
     }
 
     /// The changes of services and destinations.
-    #[must_use]
-    pub fn changes(&self) -> Vec<Change> {
-        let steps = self.steps.iter();
-        steps
-            .filter_map(|step| match step.action {
-                Action::Change(change) => Some(change),
-                _ => None,
-            })
-            .collect()
+    pub fn changes(&self) -> impl Iterator<Item = &Change> + Clone {
+        self.steps.iter().filter_map(|step| match &step.action {
+            Action::Change(change) => Some(change),
+            _ => None,
+        })
     }
 
     fn step(&mut self, action: Action, at: Option<usize>, words: String) {

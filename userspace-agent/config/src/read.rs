@@ -19,7 +19,9 @@ use crate::config::{
     timeouts, unsuited, ClaimConfig, Config, DestinationConfig, DestinationValues, ServiceConfig,
     ServiceValues,
 };
-use crate::file::{ClaimSection, DestinationSection, File, ServiceSection, SwitchSection};
+use crate::file::{
+    ClaimSection, DestinationSection, File, ServiceSection, Services, SwitchSection,
+};
 use crate::problem::Finder;
 use crate::values::of_a_host;
 use crate::{CheckSpec, Place, Problem, Problems, SourceSpec};
@@ -93,6 +95,18 @@ pub fn read(path: &Path) -> Result<Config, ReadError> {
 
 /// Understands a text; `name` is what errors call it.
 pub fn parse(name: &str, text: &str) -> Result<Config, Problems> {
+    let (config, problems) = match by_pieces(name, text) {
+        Some(read) => read,
+        None => whole(name, text)?,
+    };
+    problems.end()?;
+    Ok(config)
+}
+
+type Understood<'a> = (Config, Finder<'a>);
+
+/// Understands a text as one.
+fn whole<'a>(name: &'a str, text: &'a str) -> Result<Understood<'a>, Problems> {
     let file: File = toml::from_str(text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
         Problems {
@@ -103,29 +117,78 @@ pub fn parse(name: &str, text: &str) -> Result<Config, Problems> {
             }],
         }
     })?;
-    let mut reader = Reader {
-        problems: Finder::new(name, text),
-    };
+    let mut reader = Reader::new(name, text);
     let config = reader.file(file);
-    reader.problems.end()?;
-    Ok(config)
+    Ok((config, reader.problems))
+}
+
+/// Understands a text one `[[service]]` after the other: what TOML makes of a hundred thousand
+/// destinations at once takes more memory, and so more time, than all else. `None` if it cannot be
+/// taken apart, or if something is wrong with a piece: it is then to be read as one, which tells
+/// what.
+fn by_pieces<'a>(name: &'a str, text: &'a str) -> Option<Understood<'a>> {
+    // Such strings may have a line that looks like a header. Nothing else may, as a piece that ends
+    // within something is none that can be read.
+    if text.contains("\"\"\"") || text.contains("'''") {
+        return None;
+    }
+    let mut places = headers(text);
+    let first = places.next()?;
+    let file: File = toml::from_str(text.get(..first)?).ok()?;
+    if file.service.is_some() {
+        return None;
+    }
+    let mut reader = Reader::new(name, text);
+    let mut config = reader.file(file);
+    let (mut services, mut seen) = (Vec::new(), HashMap::new());
+    let mut start = first;
+    while start < text.len() {
+        let end = places.next().unwrap_or(text.len());
+        let piece: Services = toml::from_str(text.get(start..end)?).ok()?;
+        reader.base = start;
+        let sections = piece.service.into_iter();
+        services.extend(sections.filter_map(|section| reader.service(section, &mut seen)));
+        start = end;
+    }
+    reader.ranges(&services);
+    config.services = Some(services);
+    Some((config, reader.problems))
+}
+
+/// Where the lines begin that are the header of a service.
+fn headers(text: &str) -> impl Iterator<Item = usize> + '_ {
+    let mut at = 0;
+    text.split_inclusive('\n').filter_map(move |line| {
+        let start = at;
+        at += line.len();
+        (line.trim_end() == "[[service]]").then_some(start)
+    })
 }
 
 struct Reader<'a> {
     problems: Finder<'a>,
+    /// Where the piece begins that is being read.
+    base: usize,
 }
 
-fn start<T>(spanned: &Spanned<T>) -> usize {
-    spanned.span().start
-}
+impl<'a> Reader<'a> {
+    fn new(name: &'a str, text: &'a str) -> Self {
+        Self {
+            problems: Finder::new(name, text),
+            base: 0,
+        }
+    }
 
-impl Reader<'_> {
+    fn start<T>(&self, spanned: &Spanned<T>) -> usize {
+        self.base + spanned.span().start
+    }
+
     fn file(&mut self, file: File) -> Config {
         let addresses = file.yard0.map(|yard| {
             let mut seen = HashMap::new();
             let mut list = Vec::with_capacity(yard.addresses.len());
             for address in yard.addresses {
-                let at = start(&address);
+                let at = self.start(&address);
                 let address = address.into_inner().0;
                 self.once(&mut seen, address.address, at, || {
                     format!("address {address}")
@@ -178,13 +241,13 @@ impl Reader<'_> {
     }
 
     fn claim(&mut self, claim: ClaimSection, seen: &mut HashMap<String, usize>) -> ClaimConfig {
-        let at = start(&claim.device);
+        let at = self.start(&claim.device);
         let device = claim.device.into_inner().0 .0;
         self.once(seen, device.clone(), at, || format!("device {device}"));
         let cpus = claim.cpus.map_or_else(Vec::new, |list| list.0);
         let mut config = ClaimConfig::new(device, cpus);
         if let Some(policy) = claim.policy {
-            let place = start(&policy);
+            let place = self.start(&policy);
             config.policy = policy.into_inner().0;
             if config.policy == PollPolicy::Interrupt && !config.cpus.is_empty() {
                 self.problems
@@ -210,7 +273,7 @@ impl Reader<'_> {
         section: ServiceSection,
         seen: &mut HashMap<ServiceKey, usize>,
     ) -> Option<ServiceConfig> {
-        let at = start(&section.service);
+        let at = self.start(&section.service);
         let key: ServiceKey = match section.service.get_ref().parse() {
             Ok(key) => key,
             Err(error) => {
@@ -225,7 +288,8 @@ impl Reader<'_> {
         let values = self.values(key, &section);
         if let Some(policy) = &section.policy {
             if let Err(error) = policy.get_ref().check() {
-                self.problems.add(start(policy), format!("policy: {error}"));
+                self.problems
+                    .add(self.start(policy), format!("policy: {error}"));
             }
         }
         let mut service = ServiceConfig {
@@ -264,7 +328,7 @@ impl Reader<'_> {
                 return false;
             };
             if *given.get_ref() && key.protocol != protocol {
-                self.problems.add(start(given), words);
+                self.problems.add(self.start(given), words);
             }
             *given.get_ref()
         };
@@ -296,7 +360,7 @@ impl Reader<'_> {
         service: ServiceKey,
         section: DestinationSection,
     ) -> Option<DestinationConfig> {
-        let at = start(&section.address);
+        let at = self.start(&section.address);
         let name = section.address.get_ref();
         let key = match DestinationKey::parse(service, name) {
             Ok(key) => key,
@@ -350,7 +414,7 @@ impl Reader<'_> {
     }
 
     fn source(&mut self, source: Spanned<SourceSpec>) -> Option<SourceSpec> {
-        let at = start(&source);
+        let at = self.start(&source);
         let source = source.into_inner();
         match source.check() {
             Ok(()) => Some(source),
@@ -364,7 +428,7 @@ impl Reader<'_> {
     fn checks(&mut self, checks: Vec<Spanned<CheckSpec>>) -> Vec<CheckSpec> {
         let mut good = Vec::with_capacity(checks.len());
         for check in checks {
-            let at = start(&check);
+            let at = self.start(&check);
             let check = check.into_inner();
             match check.check() {
                 Ok(()) => good.push(check),
@@ -425,5 +489,65 @@ fn switch(section: &SwitchSection) -> SwitchSettings {
         ]),
         fragment_memory_limit: section.fragment_memory.map(|bytes| bytes.0),
         fragment_timeout: section.fragment_timeout.map(|time| time.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LINES: [&str; 24] = [
+        "[[service]]",
+        "[[service]] # another",
+        "[[ service ]]",
+        "[service]",
+        "service = []",
+        "service = \"tcp 10.0.0.1:80\"",
+        "service = \"udp 10.0.0.1:1-9\"",
+        "service = \"tcp 10.0.0.1:1-90\"",
+        "[[service.destination]]",
+        "address = \"10.0.0.2\"",
+        "address = \"local\"",
+        "weight = 3",
+        "weight = -1",
+        "destination = [",
+        "{ address = \"10.0.0.3\" },",
+        "]",
+        "[service.policy]",
+        "algorithm = \"even\"",
+        "[switch]",
+        "half-open-limit = 7",
+        "[[claim]]",
+        "device = \"eth0\"",
+        "labels = [\"\"\"",
+        "\"\"\"]",
+    ];
+
+    proptest! {
+        /// Whatever is read by pieces is what is read as one, and all that is found is at its
+        /// place.
+        #[test]
+        fn pieces_are_the_whole(lines in prop::collection::vec(prop::sample::select(&LINES[..]), 0..14)) {
+            let text = lines.join("\n");
+            if let Some((config, problems)) = by_pieces("f", &text) {
+                let (same, others) = whole("f", &text).expect("it can be read as one");
+                prop_assert_eq!(config, same);
+                prop_assert_eq!(problems.end(), others.end());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_usual_is_read_by_pieces() {
+        let text = "[switch]\nhalf-open-limit = 7\n\n[[service]]\nservice = \"tcp 10.0.0.1:80\"\n\
+                    [[service.destination]]\naddress = \"10.0.0.2\"\n[service.policy]\n\
+                    algorithm = \"even\"\n[[service]]\r\nservice = \"tcp 10.0.0.2:80\"\n\
+                    destination = [\n{ address = \"x\" } ]\n";
+        let (config, problems) = by_pieces("f", text).expect("it can be taken apart");
+        assert_eq!(config.services.as_ref().map(Vec::len), Some(2));
+        assert_eq!(config, whole("f", text).expect("and read as one").0);
+        let words = problems.end().unwrap_err().to_string();
+        assert!(words.starts_with("f:13:13: "), "{words}");
     }
 }

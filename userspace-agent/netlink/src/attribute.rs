@@ -39,6 +39,13 @@ impl Writer {
         Self::default()
     }
 
+    /// With room for this many bytes, so that a long request is not copied as it grows.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+        }
+    }
+
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
@@ -102,9 +109,22 @@ impl Writer {
         self.put(kind, &bytes);
     }
 
-    pub fn nest(&mut self, kind: u16, inner: Self) {
-        let Self { bytes } = inner;
-        self.put(kind | NLA_F_NESTED, &bytes);
+    /// What `fill` writes, as a nest. Without a buffer of its own: its length is filled in
+    /// when it is known.
+    pub fn nest(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) {
+        let start = self.bytes.len();
+        self.put(kind | NLA_F_NESTED, &[]);
+        fill(self);
+        // All in it are aligned, so the end is.
+        let length = self.bytes.len().saturating_sub(start);
+        let length = u16::try_from(length).unwrap_or(u16::MAX);
+        if let Some(place) = self
+            .bytes
+            .get_mut(start..)
+            .and_then(<[u8]>::first_chunk_mut)
+        {
+            *place = length.to_ne_bytes();
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::attribute::Writer;
 use crate::spec::{apply, change, ChangeKind};
+use crate::transport::HEADERS;
 use crate::{DestinationKey, DestinationSettings, ServiceKey, ServiceSettings};
 
 /// One change of a batch.
@@ -28,53 +29,39 @@ pub enum Change {
 }
 
 impl Change {
-    fn encode(&self) -> Writer {
-        let mut to = Writer::new();
-        let mut inner = Writer::new();
+    fn encode(&self, to: &mut Writer) {
         let (kind, target) = match self {
-            Self::AddService(settings) => {
-                settings.encode(&mut inner);
-                (ChangeKind::Add, Some(change::SERVICE))
-            }
-            Self::SetService(settings) => {
-                settings.encode(&mut inner);
-                (ChangeKind::Set, Some(change::SERVICE))
-            }
-            Self::DeleteService(key) => {
-                key.encode(&mut inner);
-                (ChangeKind::Del, Some(change::SERVICE))
-            }
-            Self::AddDestination(settings) => {
-                settings.encode(&mut inner);
-                (ChangeKind::Add, Some(change::DESTINATION))
-            }
-            Self::SetDestination(settings) => {
-                settings.encode(&mut inner);
-                (ChangeKind::Set, Some(change::DESTINATION))
-            }
-            Self::DeleteDestination(key) => {
-                key.encode(&mut inner);
-                (ChangeKind::Del, Some(change::DESTINATION))
-            }
-            Self::FlushDestinations(key) => {
-                key.encode(&mut inner);
-                (ChangeKind::Flush, Some(change::SERVICE))
-            }
+            Self::AddService(_) => (ChangeKind::Add, Some(change::SERVICE)),
+            Self::SetService(_) => (ChangeKind::Set, Some(change::SERVICE)),
+            Self::DeleteService(_) => (ChangeKind::Del, Some(change::SERVICE)),
+            Self::AddDestination(_) => (ChangeKind::Add, Some(change::DESTINATION)),
+            Self::SetDestination(_) => (ChangeKind::Set, Some(change::DESTINATION)),
+            Self::DeleteDestination(_) => (ChangeKind::Del, Some(change::DESTINATION)),
+            Self::FlushDestinations(_) => (ChangeKind::Flush, Some(change::SERVICE)),
             Self::Flush => (ChangeKind::Flush, None),
         };
         to.u32(change::KIND, kind.value());
-        if let Some(target) = target {
-            to.nest(target, inner);
-        }
-        to
+        let Some(target) = target else { return };
+        to.nest(target, |to| match self {
+            Self::AddService(settings) | Self::SetService(settings) => settings.encode(to),
+            Self::AddDestination(settings) | Self::SetDestination(settings) => settings.encode(to),
+            Self::DeleteService(key) | Self::FlushDestinations(key) => key.encode(to),
+            Self::DeleteDestination(key) => key.encode(to),
+            Self::Flush => (),
+        });
     }
 }
 
+/// About as many bytes as a change takes.
+const BYTES_EACH: usize = 128;
+
 /// The attributes of an `apply` request.
-pub(crate) fn encode_all(changes: &[Change]) -> Writer {
-    let mut to = Writer::new();
+pub(crate) fn encode_all<'a>(changes: impl Iterator<Item = &'a Change> + Clone) -> Writer {
+    // Of what is not needed no page is ever touched.
+    let room = changes.clone().count().saturating_mul(BYTES_EACH);
+    let mut to = Writer::with_capacity(room.saturating_add(HEADERS));
     for change in changes {
-        to.nest(apply::CHANGE, change.encode());
+        to.nest(apply::CHANGE, |to| change.encode(to));
     }
     to
 }

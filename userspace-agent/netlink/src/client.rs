@@ -126,9 +126,7 @@ impl Client {
     ) -> Result<Vec<Destination>, Error> {
         let mut to = Writer::new();
         if let Some(service) = service {
-            let mut key = Writer::new();
-            service.encode(&mut key);
-            to.nest(crate::spec::destination::SERVICE, key);
+            to.nest(crate::spec::destination::SERVICE, |to| service.encode(to));
         }
         self.list(Command::DestinationGet, to)
     }
@@ -162,8 +160,11 @@ impl Client {
     }
 
     /// Makes all changes at once, or none. A refusal tells which offends.
-    pub fn apply(&mut self, changes: &[Change]) -> Result<(), Error> {
-        self.tell(Command::Apply, encode_all(changes))
+    pub fn apply<'a>(
+        &mut self,
+        changes: impl IntoIterator<Item = &'a Change, IntoIter: Clone>,
+    ) -> Result<(), Error> {
+        self.tell(Command::Apply, encode_all(changes.into_iter()))
     }
 
     /// Every claimed queue.

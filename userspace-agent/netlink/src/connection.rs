@@ -97,9 +97,7 @@ impl ConnectionFilter {
                 to.port(connection::SERVICE_PORT, service.port);
             }
             Some(service) => {
-                let mut key = Writer::new();
-                service.encode(&mut key);
-                to.nest(connection::SERVICE, key);
+                to.nest(connection::SERVICE, |to| service.encode(to));
             }
             None => {}
         }

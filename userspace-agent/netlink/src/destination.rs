@@ -59,9 +59,7 @@ impl DestinationKey {
     }
 
     pub(crate) fn encode(&self, to: &mut Writer) {
-        let mut service = Writer::new();
-        self.service.encode(&mut service);
-        to.nest(destination::SERVICE, service);
+        to.nest(destination::SERVICE, |to| self.service.encode(to));
         to.address(destination::ADDRESS, self.address);
         if let Some(port) = self.port {
             to.port(destination::PORT, port);

@@ -89,7 +89,7 @@ mod tests {
     fn an_offset_in_a_batch_has_a_name() {
         let settings = ServiceSettings::new("tcp 10.0.0.1:80".parse().unwrap());
         let changes = [Change::Flush, Change::AddService(settings)];
-        let bytes = encode_all(&changes).into_bytes();
+        let bytes = encode_all(changes.iter()).into_bytes();
         // flush: nest 4 + kind 8 = 12. add: nest 4 + kind 8 + service 4 +
         // protocol 8 + address 8 + port 8.
         for (offset, path, change) in [

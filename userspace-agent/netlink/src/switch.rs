@@ -18,11 +18,9 @@ pub struct StateTimeout {
 }
 
 impl StateTimeout {
-    fn encode(self) -> Writer {
-        let mut to = Writer::new();
+    fn encode(self, to: &mut Writer) {
         to.u32(state_timeout::STATE, self.state.value());
         to.u32(state_timeout::MILLISECONDS, self.milliseconds);
-        to
     }
 }
 
@@ -143,7 +141,7 @@ impl SwitchSettings {
             to.u32(switch::HALF_OPEN_LIMIT, limit);
         }
         for timeout in &self.timeouts {
-            to.nest(switch::TIMEOUT, timeout.encode());
+            to.nest(switch::TIMEOUT, |to| timeout.encode(to));
         }
         if let Some(limit) = self.fragment_memory_limit {
             to.u32(switch::FRAGMENT_MEMORY_LIMIT, limit);

@@ -29,7 +29,7 @@ const SMALL_REQUEST: usize = 64 * 1024;
 /// The netlink header.
 const NETLINK_HEADER_LEN: usize = size_of::<nix::libc::nlmsghdr>();
 /// Both headers.
-const HEADERS: usize = NETLINK_HEADER_LEN + GENL_HDRLEN;
+pub(crate) const HEADERS: usize = NETLINK_HEADER_LEN + GENL_HDRLEN;
 
 /// The attributes of a generic netlink message, not yet understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +105,9 @@ pub(crate) struct Request {
 
 impl Request {
     /// The bytes on the wire.
-    pub fn serialize(self, sequence: u32) -> Vec<u8> {
+    pub fn serialize(mut self, sequence: u32) -> Vec<u8> {
+        // They may be millions: they are kept where they are, and the headers put before them.
+        let mut bytes = std::mem::take(&mut self.raw.attributes);
         let mut header = NetlinkHeader::default();
         header.sequence_number = sequence;
         header.flags = NLM_F_REQUEST | if self.dump { NLM_F_DUMP } else { NLM_F_ACK };
@@ -113,8 +115,14 @@ impl Request {
         genl.set_resolved_family_id(self.family);
         let mut message = NetlinkMessage::new(header, NetlinkPayload::from(genl));
         message.finalize();
-        let mut bytes = vec![0; message.buffer_len()];
-        message.serialize(&mut bytes);
+        let mut headers = [0; HEADERS];
+        message.serialize(&mut headers);
+        // A longer one than can be said is none that the kernel takes.
+        let length = u32::try_from(HEADERS + bytes.len()).unwrap_or(u32::MAX);
+        if let Some(place) = headers.first_chunk_mut() {
+            *place = length.to_ne_bytes();
+        }
+        bytes.splice(..0, headers);
         bytes
     }
 }

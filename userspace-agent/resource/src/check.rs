@@ -8,18 +8,16 @@ mod http;
 mod icmp;
 mod tcp;
 
-use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use rustls::ClientConfig;
 use switchyard_report::tls::roots;
 use switchyard_report::TargetKey;
 use switchyard_transport::Tls;
-use tokio::time::{interval, sleep, timeout, MissedTickBehavior};
+use tokio::time::{timeout, Instant};
 
 use crate::event::{Event, Events};
 use crate::spec::{CheckKind, CheckSpec};
@@ -27,46 +25,61 @@ use crate::spec::{CheckKind, CheckSpec};
 pub use icmp::Pingers;
 
 /// What every check needs.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Context {
     pub events: Events,
-    pub pingers: Arc<Pingers>,
+    pub pingers: Pingers,
 }
 
-/// Checks again and again for as long as it runs.
-pub async fn check(
-    target: TargetKey,
-    round: u64,
-    index: usize,
-    spec: Arc<CheckSpec>,
-    context: Context,
-) -> Infallible {
-    sleep(offset(&target, index, spec.interval)).await;
-    let address = SocketAddr::new(
-        target.destination.ip(),
-        spec.port.unwrap_or(target.destination.port()),
-    );
-    // Files are read once; a changed file needs a changed check.
-    let tls = tls(&spec, address);
-    let mut ticks = interval(spec.interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let result = match &tls {
-            // In a box, so that a check that waits for its turn takes little room.
-            Ok(tls) => Box::pin(once(&spec, address, tls.as_ref(), &context.pingers)).await,
-            Err(error) => Err(error.clone()),
-        };
+/// A check of a destination.
+pub struct Check {
+    /// Whose it is.
+    pub target: TargetKey,
+    /// Which set of the target's checks, and which of them.
+    pub round: u64,
+    pub index: usize,
+    pub spec: Arc<CheckSpec>,
+    pub context: Arc<Context>,
+    /// How to speak TLS, once that has been found out. Files are read once; a changed file needs a
+    /// changed check.
+    pub tls: Option<Box<Result<Tls, String>>>,
+}
+
+impl Check {
+    /// When it is due first. Checks of many destinations begin at different times.
+    pub fn first(&self) -> Instant {
+        let drawn = RandomState::new().hash_one((&self.target, self.index));
+        let part = u32::try_from(drawn % 1000).unwrap_or_default();
+        Instant::now() + self.spec.interval * part / 1000
+    }
+
+    /// Makes it, and says when it is due again.
+    pub async fn run(&mut self) -> Instant {
+        let begun = Instant::now();
+        let result = self.result().await;
         // The manager ends its tasks before itself.
-        let _ = context
+        let _ = self
+            .context
             .events
             .send(Event::Check {
-                target: target.clone(),
-                round,
-                index,
+                target: self.target.clone(),
+                round: self.round,
+                index: self.index,
                 result,
             })
             .await;
+        (begun + self.spec.interval).max(Instant::now())
+    }
+
+    async fn result(&mut self) -> Result<(), String> {
+        let spec = &*self.spec;
+        let port = spec.port.unwrap_or(self.target.destination.port());
+        let address = SocketAddr::new(self.target.destination.ip(), port);
+        if wants_tls(spec) && self.tls.is_none() {
+            self.tls = Some(Box::new(tls(spec, address)));
+        }
+        let tls = self.tls.as_deref().map(Result::as_ref).transpose()?;
+        once(spec, address, tls, &self.context.pingers).await
     }
 }
 
@@ -90,19 +103,12 @@ async fn once(
         .unwrap_or_else(|_| Err(format!("no answer within {limit:?}")))
 }
 
-/// Checks of many destinations begin at different times.
-fn offset(target: &TargetKey, index: usize, every: Duration) -> Duration {
-    let drawn = RandomState::new().hash_one((target, index));
-    let part = u32::try_from(drawn % 1000).unwrap_or_default();
-    every * part / 1000
+fn wants_tls(spec: &CheckSpec) -> bool {
+    spec.kind == CheckKind::Https || spec.kind == CheckKind::Grpc && spec.tls
 }
 
-/// How to speak TLS, if that is to be done.
-fn tls(spec: &CheckSpec, address: SocketAddr) -> Result<Option<Tls>, String> {
-    let is_wanted = spec.kind == CheckKind::Https || spec.kind == CheckKind::Grpc && spec.tls;
-    if !is_wanted {
-        return Ok(None);
-    }
+/// How to speak TLS.
+fn tls(spec: &CheckSpec, address: SocketAddr) -> Result<Tls, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -123,8 +129,8 @@ fn tls(spec: &CheckSpec, address: SocketAddr) -> Result<Option<Tls>, String> {
         Some(host) => ServerName::try_from(host.clone()).map_err(|error| error.to_string())?,
         None => ServerName::IpAddress(address.ip().into()),
     };
-    Ok(Some(Tls {
+    Ok(Tls {
         config: Arc::new(config),
         name,
-    }))
+    })
 }

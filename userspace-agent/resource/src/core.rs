@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! The task that owns what is known, and starts one for each source and check.
+//! The task that owns what is known, and has all sources and checks attended to.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use switchyard_report::{Guard, Inventory, Reading, Reason, SourceKind, TargetKey, Timestamp};
 use tokio::sync::{mpsc, watch};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{interval, MissedTickBehavior};
 use tracing::{info, warn};
 
-use crate::check::{self, Pingers};
+use crate::agenda::{Agenda, Errand, Number};
+use crate::check::{self, Check, Pingers};
 use crate::complaints::Complaints;
 use crate::event::Event;
 use crate::passive::Counters;
-use crate::source::{self, described};
+use crate::source::{self, described, Fetch};
 use crate::spec::{CheckSpec, Source, TargetSpec};
 use crate::state::State;
 
@@ -40,10 +41,12 @@ pub struct Core {
     sources: BTreeMap<Arc<Source>, Feed>,
     /// Agents that push, by name.
     pushers: BTreeMap<String, (Arc<Source>, Guard)>,
-    checks: BTreeMap<TargetKey, Vec<AbortHandle>>,
+    checks: BTreeMap<TargetKey, Vec<Number>>,
     /// What sources are given.
-    context: source::Context,
-    pingers: Arc<Pingers>,
+    context: Arc<source::Context>,
+    /// What checks are given.
+    checking: Arc<check::Context>,
+    agenda: Agenda,
     /// All end with the core.
     tasks: JoinSet<Infallible>,
 }
@@ -51,7 +54,8 @@ pub struct Core {
 /// Whom a source reports for.
 struct Feed {
     targets: Vec<TargetKey>,
-    task: AbortHandle,
+    /// Fetches from it, unless reports come by themselves.
+    errand: Option<Number>,
     trouble: Option<String>,
 }
 
@@ -64,8 +68,12 @@ impl Core {
             sources: BTreeMap::new(),
             pushers: BTreeMap::new(),
             checks: BTreeMap::new(),
-            context,
-            pingers: Arc::default(),
+            checking: Arc::new(check::Context {
+                events: context.events.clone(),
+                pingers: Pingers::default(),
+            }),
+            context: Arc::new(context),
+            agenda: Agenda::default(),
             tasks,
         }
     }
@@ -101,6 +109,8 @@ impl Core {
                         publish.send_replace(Arc::new(inventory));
                     }
                 }
+                // Starts each errand once until it has ended, so events have their turn.
+                () = self.agenda.go_on() => (),
                 Some(event) = incoming.recv() => self.take(event),
             }
         }
@@ -129,7 +139,10 @@ impl Core {
                 .collect();
             let round = self.state.set(&target.key, source.as_deref(), &checks, now);
             if let Some(source) = source {
-                wanted.entry(source).or_default().push(target.key.clone());
+                // Mostly it is the only one: a vector that grows begins with room for four.
+                let targets = wanted.entry(source);
+                let targets = targets.or_insert_with(|| Vec::with_capacity(1));
+                targets.push(target.key.clone());
             }
             if let Some(round) = round {
                 self.start_checks(&target.key, &checks, round);
@@ -137,10 +150,12 @@ impl Core {
             kept.insert(target.key);
         }
         self.state.retain(|key| kept.contains(key));
-        self.checks.retain(|key, tasks| {
+        self.checks.retain(|key, errands| {
             let is_kept = kept.contains(key);
             if !is_kept {
-                tasks.iter().for_each(AbortHandle::abort);
+                for errand in errands.iter() {
+                    self.agenda.cancel(*errand);
+                }
             }
             is_kept
         });
@@ -148,29 +163,34 @@ impl Core {
     }
 
     fn start_checks(&mut self, key: &TargetKey, checks: &[Arc<CheckSpec>], round: u64) {
-        let started: Vec<AbortHandle> = checks
+        let started: Vec<Number> = checks
             .iter()
             .enumerate()
             .map(|(index, spec)| {
-                let context = check::Context {
-                    events: self.context.events.clone(),
-                    pingers: Arc::clone(&self.pingers),
+                let check = Check {
+                    target: key.clone(),
+                    round,
+                    index,
+                    spec: Arc::clone(spec),
+                    context: Arc::clone(&self.checking),
+                    tls: None,
                 };
-                let (key, spec) = (key.clone(), Arc::clone(spec));
-                self.tasks
-                    .spawn(check::check(key, round, index, spec, context))
+                let first = check.first();
+                self.agenda.add(Errand::Check(Box::new(check)), first)
             })
             .collect();
         if let Some(before) = self.checks.insert(key.clone(), started) {
-            before.iter().for_each(AbortHandle::abort);
+            for errand in before {
+                self.agenda.cancel(errand);
+            }
         }
     }
 
     fn set_sources(&mut self, wanted: BTreeMap<Arc<Source>, Vec<TargetKey>>) {
         self.sources.retain(|source, feed| {
             let is_wanted = wanted.contains_key(source);
-            if !is_wanted {
-                feed.task.abort();
+            if let (false, Some(errand)) = (is_wanted, feed.errand) {
+                self.agenda.cancel(errand);
             }
             is_wanted
         });
@@ -191,14 +211,16 @@ impl Core {
                     .entry(source.name.clone())
                     .or_insert((Arc::clone(&source), guard));
             }
-            let task = self
-                .tasks
-                .spawn(source::fetch(Arc::clone(&source), self.context.clone()));
+            let fetch = Fetch::new(Arc::clone(&source), Arc::clone(&self.context));
+            let errand = fetch.map(|fetch| {
+                let first = fetch.first();
+                self.agenda.add(Errand::Fetch(Box::new(fetch)), first)
+            });
             self.sources.insert(
                 source,
                 Feed {
                     targets,
-                    task,
+                    errand,
                     trouble: None,
                 },
             );

@@ -30,6 +30,7 @@
 //! # }
 //! ```
 
+mod agenda;
 mod check;
 mod clock;
 mod complaints;

@@ -6,16 +6,18 @@ mod agent;
 mod haproxy;
 mod orca;
 
-use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use rustls::ClientConfig;
+use switchyard_report::haproxy::Memory;
+use switchyard_report::orca::MAX_MESSAGE;
+use switchyard_report::wire::MAX_REPORT;
 use switchyard_report::{Guard, Limits, LoadReport, Reason, SourceKind};
-use switchyard_transport::{Error, Tls};
-use tokio::time::{interval, sleep, Interval, MissedTickBehavior};
+use switchyard_transport::{Error, HttpClient, Tls};
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::event::{Event, Events};
@@ -30,7 +32,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_OFFSET: Duration = Duration::from_secs(1);
 
 /// What every source needs.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Context {
     pub events: Events,
     pub clock: Clock,
@@ -68,6 +70,8 @@ enum Failure {
     Ignored(Reason, String),
     /// There was none.
     Trouble(String),
+    /// Nor will there ever be one.
+    Hopeless(String),
 }
 
 impl From<Error> for Failure {
@@ -83,30 +87,83 @@ impl From<Error> for Failure {
     }
 }
 
-/// When the first report is asked for: ten thousand at once would be a crowd, which takes
-/// memory that is never needed again.
-fn offset(source: &Source) -> Duration {
-    let drawn = RandomState::new().hash_one(&source.address);
-    let part = u32::try_from(drawn % 1000).unwrap_or_default();
-    source.interval.min(LONGEST_OFFSET) * part / 1000
+/// What is remembered of a source from one report to the next.
+enum Memo {
+    /// The connection, while it is open.
+    Http(Option<Box<HttpClient>>),
+    /// What has been said so far.
+    Haproxy(Memory),
+    /// Nothing.
+    Stream,
 }
 
-/// Fetches reports for as long as it runs.
-pub async fn fetch(source: Arc<Source>, context: Context) -> Infallible {
-    sleep(offset(&source)).await;
-    let link = Link {
-        source: Arc::clone(&source),
-        guard: Guard::new(context.limits),
-        context,
-    };
-    match source.kind {
-        // In boxes, so that each takes no more room than it needs.
-        SourceKind::Agent => Box::pin(agent::fetch(link)).await,
-        SourceKind::Haproxy => Box::pin(haproxy::fetch(link)).await,
-        SourceKind::OrcaGrpc => Box::pin(orca::fetch_grpc(link)).await,
-        SourceKind::OrcaHttp => Box::pin(orca::fetch_http(link)).await,
-        // These come by themselves.
-        SourceKind::Push => std::future::pending().await,
+/// A source, from which reports are fetched.
+pub struct Fetch {
+    link: Link,
+    memo: Memo,
+}
+
+impl Fetch {
+    /// Of a source that reports are to be fetched from; `None` if they come by themselves.
+    pub fn new(source: Arc<Source>, context: Arc<Context>) -> Option<Self> {
+        let memo = match source.kind {
+            SourceKind::Agent | SourceKind::OrcaHttp => Memo::Http(None),
+            SourceKind::Haproxy => Memo::Haproxy(Memory::default()),
+            SourceKind::OrcaGrpc => Memo::Stream,
+            SourceKind::Push => return None,
+        };
+        let link = Link {
+            source,
+            guard: Guard::new(context.limits),
+            context,
+            misses: 0,
+        };
+        Some(Self { link, memo })
+    }
+
+    /// Whether reports come by a stream, for as long as that lasts.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.memo, Memo::Stream)
+    }
+
+    /// When the first report is asked for: ten thousand at once would be a crowd, which takes
+    /// memory that is never needed again.
+    pub fn first(&self) -> Instant {
+        let source = &self.link.source;
+        let drawn = RandomState::new().hash_one(&source.address);
+        let part = u32::try_from(drawn % 1000).unwrap_or_default();
+        Instant::now() + source.interval.min(LONGEST_OFFSET) * part / 1000
+    }
+
+    /// Fetches a report, or all that come by a stream; says when to do so again, if ever.
+    pub async fn run(&mut self) -> Option<Instant> {
+        let begun = Instant::now();
+        let Self { link, memo } = self;
+        let interval = link.source.interval;
+        let result = match (&mut *memo, link.source.kind) {
+            (Memo::Http(client), kind) => {
+                let mut open = match client.take().map_or_else(|| link.client(), Ok) {
+                    Ok(open) => open,
+                    Err(error) => return link.tell(Err(error)).await.map(|_| begun),
+                };
+                let result = if kind == SourceKind::Agent {
+                    agent::once(link, &mut open).await
+                } else {
+                    orca::once(link, &mut open).await
+                };
+                // One without a connection is soon made anew.
+                *client = open.is_open().then_some(open);
+                result
+            }
+            (Memo::Haproxy(memory), _) => haproxy::once(link, memory).await,
+            (Memo::Stream, _) => {
+                let ended = orca::stream(link).await;
+                let pause = link.tell(Err(ended)).await?;
+                return Some(Instant::now() + pause + interval);
+            }
+        };
+        let pause = link.tell(result).await?;
+        Some((begun + interval).max(Instant::now() + pause))
     }
 }
 
@@ -114,10 +171,25 @@ pub async fn fetch(source: Arc<Source>, context: Context) -> Infallible {
 struct Link {
     source: Arc<Source>,
     guard: Guard,
-    context: Context,
+    context: Arc<Context>,
+    /// Attempts on end that came to nothing.
+    misses: u32,
 }
 
 impl Link {
+    /// A client that has no connection yet.
+    fn client(&self) -> Result<Box<HttpClient>, Failure> {
+        let most = if self.source.kind == SourceKind::Agent {
+            MAX_REPORT
+        } else {
+            MAX_MESSAGE
+        };
+        let tls = self.tls().map_err(Failure::Hopeless)?;
+        HttpClient::new(&self.source.address, tls, self.source.timeout, most)
+            .map(Box::new)
+            .map_err(|error| Failure::Hopeless(error.to_string()))
+    }
+
     /// How to speak TLS to it, if that is to be done.
     fn tls(&self) -> Result<Option<Tls>, String> {
         if !self.source.tls {
@@ -141,12 +213,6 @@ impl Link {
         }))
     }
 
-    fn ticks(&self) -> Interval {
-        let mut ticks = interval(self.source.interval);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks
-    }
-
     /// A report that bears neither time nor number.
     async fn bare(&mut self, load: LoadReport) -> Result<(), Failure> {
         self.guard
@@ -164,13 +230,14 @@ impl Link {
         let _ = self.context.events.send(event).await;
     }
 
-    /// Tells what became of an attempt, and pauses if it came to nothing.
-    async fn tell(&self, result: Result<(), Failure>, misses: &mut u32) {
+    /// Tells what became of an attempt, and how long to pause, `None` for ever.
+    async fn tell(&mut self, result: Result<(), Failure>) -> Option<Duration> {
         let source = Arc::clone(&self.source);
         match result {
             Ok(()) => {
-                *misses = 0;
+                self.misses = 0;
                 self.send(Event::Trouble(source, None)).await;
+                Some(Duration::ZERO)
             }
             Err(Failure::Ignored(reason, detail)) => {
                 self.send(Event::Trouble(
@@ -184,23 +251,22 @@ impl Link {
                     detail,
                 })
                 .await;
+                Some(Duration::ZERO)
             }
             Err(Failure::Trouble(error)) => {
-                *misses = misses.saturating_add(1);
+                self.misses = self.misses.saturating_add(1);
                 self.send(Event::Trouble(source, Some(error))).await;
                 // The first pause is the interval alone.
-                let pause = self.source.interval * 2u32.saturating_pow((*misses - 1).min(10));
-                if *misses > 1 {
-                    sleep(pause.min(MAX_PAUSE)).await;
+                if self.misses == 1 {
+                    return Some(Duration::ZERO);
                 }
+                let pause = self.source.interval * 2u32.saturating_pow((self.misses - 1).min(10));
+                Some(pause.min(MAX_PAUSE))
+            }
+            Err(Failure::Hopeless(error)) => {
+                self.send(Event::Trouble(source, Some(error))).await;
+                None
             }
         }
-    }
-
-    /// Tells that it cannot ever be had, and waits to be ended.
-    async fn give_up(&self, error: String) -> Infallible {
-        self.send(Event::Trouble(Arc::clone(&self.source), Some(error)))
-            .await;
-        std::future::pending().await
     }
 }

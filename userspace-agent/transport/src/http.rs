@@ -145,6 +145,14 @@ impl HttpClient {
         })
     }
 
+    /// Whether it has a connection that can be used again, as far as is known.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open
+            .as_ref()
+            .is_some_and(|open| !open.sender.is_closed())
+    }
+
     /// Says another name in the header `Host`.
     pub fn set_host(&mut self, host: &str) -> Result<(), Error> {
         self.host = HeaderValue::from_str(host).map_err(|_| Error::Url(host.to_string()))?;

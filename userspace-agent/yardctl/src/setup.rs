@@ -147,11 +147,13 @@ impl Setup {
     fn transaction(&mut self, wanted: &Wanted<'_>) -> Result<(), Failure> {
         let changes = wanted.plan.changes();
         let begin = Instant::now();
-        self.client.apply(&changes).map_err(|error| match error {
-            Error::Refused(refusal) => refused(refusal, wanted),
-            error => error.into(),
-        })?;
-        self.transaction = Some((changes.len(), begin.elapsed()));
+        self.client
+            .apply(changes.clone())
+            .map_err(|error| match error {
+                Error::Refused(refusal) => refused(refusal, wanted),
+                error => error.into(),
+            })?;
+        self.transaction = Some((changes.count(), begin.elapsed()));
         Ok(())
     }
 

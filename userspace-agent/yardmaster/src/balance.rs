@@ -31,11 +31,11 @@ pub struct Balance {
 impl Balance {
     /// A service that begins with its configured weights.
     #[must_use]
-    pub fn new(plan: ServicePlan, now: Timestamp) -> Self {
-        let tracks = plan
-            .destinations
-            .iter()
-            .map(|destination| Track::new(destination.clone(), now))
+    pub fn new(mut plan: ServicePlan, now: Timestamp) -> Self {
+        // They are kept once.
+        let tracks = std::mem::take(&mut plan.destinations)
+            .into_iter()
+            .map(|destination| Track::new(destination, now))
             .collect();
         Self {
             algorithm: algorithm::of(&plan.policy),
@@ -46,15 +46,18 @@ impl Balance {
         }
     }
 
-    /// What the operator wants of it.
+    /// Whether this is what it goes by already.
     #[must_use]
-    pub const fn plan(&self) -> &ServicePlan {
-        &self.plan
+    pub fn follows(&self, plan: &ServicePlan) -> bool {
+        let destinations = self.tracks.iter().map(|track| &track.plan);
+        plan.key == self.plan.key
+            && plan.policy == self.plan.policy
+            && plan.destinations.iter().eq(destinations)
     }
 
     /// Takes another plan for the same service. Destinations that stay keep what is
     /// known of them, new ones start slowly.
-    pub fn replan(&mut self, plan: ServicePlan, now: Timestamp) {
+    pub fn replan(&mut self, mut plan: ServicePlan, now: Timestamp) {
         if plan.policy != self.plan.policy {
             self.algorithm = algorithm::of(&plan.policy);
         }
@@ -64,15 +67,14 @@ impl Balance {
             .map(|track| (track.plan.endpoint, track))
             .collect();
         let begun = self.last_round.is_some();
-        self.tracks = plan
-            .destinations
-            .iter()
+        self.tracks = std::mem::take(&mut plan.destinations)
+            .into_iter()
             .map(|destination| {
                 if let Some(mut track) = old.remove(&destination.endpoint) {
-                    track.replan(destination.clone(), now);
+                    track.replan(destination, now);
                     return track;
                 }
-                let mut track = Track::new(destination.clone(), now);
+                let mut track = Track::new(destination, now);
                 if begun {
                     track.start(now);
                 }

@@ -54,7 +54,7 @@ impl Master {
             let key = plan.key;
             let kernel = kernel.get(&key).unwrap_or(&nothing);
             let named = if let Some(mut named) = old.remove(&key) {
-                if *named.balance.plan() != plan {
+                if !named.balance.follows(&plan) {
                     named.balance.replan(plan, now);
                     named.balance.written_all(kernel);
                 }

@@ -2,36 +2,16 @@
 
 //! yard-agents that are asked.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
-use switchyard_report::wire::{BadReading, MAX_REPORT, PATH};
+use switchyard_report::wire::{BadReading, PATH};
 use switchyard_report::{Reading, Reason, Timestamp};
 use switchyard_transport::HttpClient;
 
 use super::{Failure, Link};
 use crate::event::Event;
 
-pub(super) async fn fetch(mut link: Link) -> Infallible {
-    let source = Arc::clone(&link.source);
-    let client = link.tls().and_then(|tls| {
-        HttpClient::new(&source.address, tls, source.timeout, MAX_REPORT)
-            .map_err(|error| error.to_string())
-    });
-    let mut client = match client {
-        Ok(client) => client,
-        Err(error) => return link.give_up(error).await,
-    };
-    let mut ticks = link.ticks();
-    let mut misses = 0;
-    loop {
-        ticks.tick().await;
-        let result = Box::pin(once(&mut link, &mut client)).await;
-        link.tell(result, &mut misses).await;
-    }
-}
-
-async fn once(link: &mut Link, client: &mut HttpClient) -> Result<(), Failure> {
+pub(super) async fn once(link: &mut Link, client: &mut HttpClient) -> Result<(), Failure> {
     let answer = client.get(PATH).await?;
     if !answer.status.is_success() {
         return Err(Failure::Trouble(format!("it answers {}", answer.status)));

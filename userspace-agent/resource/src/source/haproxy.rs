@@ -2,7 +2,6 @@
 
 //! Agents for HAProxy's agent-check.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use switchyard_report::haproxy::{BadLine, Line, Memory, MAX_LINE};
@@ -13,18 +12,7 @@ use tokio::time::timeout;
 
 use super::{Failure, Link};
 
-pub(super) async fn fetch(mut link: Link) -> Infallible {
-    let mut ticks = link.ticks();
-    let mut misses = 0;
-    let mut memory = Memory::default();
-    loop {
-        ticks.tick().await;
-        let result = Box::pin(once(&mut link, &mut memory)).await;
-        link.tell(result, &mut misses).await;
-    }
-}
-
-async fn once(link: &mut Link, memory: &mut Memory) -> Result<(), Failure> {
+pub(super) async fn once(link: &mut Link, memory: &mut Memory) -> Result<(), Failure> {
     let source = Arc::clone(&link.source);
     let text = timeout(source.timeout, async {
         let mut stream = connect(&source.address, None, source.timeout).await?;

@@ -2,7 +2,6 @@
 
 //! ORCA endpoints.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use switchyard_report::orca::{
@@ -11,35 +10,25 @@ use switchyard_report::orca::{
 use switchyard_report::orca_text::{BadReport, HEADER, HEADER_BINARY};
 use switchyard_report::Reason;
 use switchyard_transport::grpc::Channel;
-use switchyard_transport::{Answer, Error, HttpClient, Tls};
-use tokio::time::{sleep, timeout};
+use switchyard_transport::{Answer, Error, HttpClient};
+use tokio::time::timeout;
 
 use super::{Failure, Link};
 
-/// Reports that come by a stream.
-pub(super) async fn fetch_grpc(mut link: Link) -> Infallible {
+/// Takes reports until that comes to an end.
+pub(super) async fn stream(link: &mut Link) -> Failure {
+    let source = Arc::clone(&link.source);
     let tls = match link.tls() {
         Ok(tls) => tls,
-        Err(error) => return link.give_up(error).await,
+        Err(error) => return Failure::Hopeless(error),
     };
-    let mut misses = 0;
-    loop {
-        let ended = Box::pin(stream(&mut link, tls.as_ref(), &mut misses)).await;
-        link.tell(Err(ended), &mut misses).await;
-        sleep(link.source.interval).await;
-    }
-}
-
-/// Takes reports until that comes to an end.
-async fn stream(link: &mut Link, tls: Option<&Tls>, misses: &mut u32) -> Failure {
-    let source = Arc::clone(&link.source);
     let request = OrcaLoadReportRequest {
         report_interval: Some(source.interval.into()),
         request_cost_names: Vec::new(),
     };
     let start = async {
         let mut channel =
-            Channel::connect(&source.address, tls, source.timeout, MAX_MESSAGE).await?;
+            Channel::connect(&source.address, tls.as_ref(), source.timeout, MAX_MESSAGE).await?;
         let reports = channel
             .stream::<_, OrcaLoadReport>(STREAM_CORE_METRICS, request)
             .await?;
@@ -60,7 +49,7 @@ async fn stream(link: &mut Link, tls: Option<&Tls>, misses: &mut u32) -> Failure
         };
         let load = report.to_load(link.context.clock.now());
         let result = link.bare(load).await;
-        link.tell(result, misses).await;
+        link.tell(result).await;
     }
 }
 
@@ -76,27 +65,8 @@ fn refused(status: &tonic::Status) -> Failure {
     }
 }
 
-/// Reports that are fetched one at a time.
-pub(super) async fn fetch_http(mut link: Link) -> Infallible {
-    let source = Arc::clone(&link.source);
-    let client = link.tls().and_then(|tls| {
-        HttpClient::new(&source.address, tls, source.timeout, MAX_MESSAGE)
-            .map_err(|error| error.to_string())
-    });
-    let mut client = match client {
-        Ok(client) => client,
-        Err(error) => return link.give_up(error).await,
-    };
-    let mut ticks = link.ticks();
-    let mut misses = 0;
-    loop {
-        ticks.tick().await;
-        let result = Box::pin(once(&mut link, &mut client)).await;
-        link.tell(result, &mut misses).await;
-    }
-}
-
-async fn once(link: &mut Link, client: &mut HttpClient) -> Result<(), Failure> {
+/// Fetches one report.
+pub(super) async fn once(link: &mut Link, client: &mut HttpClient) -> Result<(), Failure> {
     let answer = client.get(&link.source.path).await?;
     if !answer.status.is_success() {
         return Err(Failure::Trouble(format!("it answers {}", answer.status)));

@@ -42,7 +42,12 @@ impl Source {
         } else {
             format!("{bare}:{port}")
         };
-        let name = spec.name.clone().unwrap_or_else(|| bare.to_string());
+        // An agent of HAProxy's proves nothing.
+        let name = match (&spec.name, kind) {
+            (Some(name), _) => name.clone(),
+            (None, SourceKind::Haproxy) => String::new(),
+            (None, _) => bare.to_string(),
+        };
         if kind == SourceKind::Push {
             // It comes by itself: only the name tells one from another.
             return Self {
@@ -60,7 +65,11 @@ impl Source {
             kind,
             address,
             name,
-            path: spec.path.clone().unwrap_or_else(|| "/".into()),
+            path: match (&spec.path, kind) {
+                (Some(path), _) => path.clone(),
+                (None, SourceKind::OrcaHttp) => "/".into(),
+                (None, _) => String::new(),
+            },
             send: spec.send.clone().unwrap_or_default(),
             tls: spec.tls || kind == SourceKind::Agent,
             interval: spec.interval,

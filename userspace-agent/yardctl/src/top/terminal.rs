@@ -74,3 +74,73 @@ impl Told {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+    use std::process::{Command, Stdio};
+
+    use nix::pty::{openpty, Winsize};
+    use nix::sys::termios::tcgetattr;
+
+    use super::Terminal;
+
+    /// The test that is no test, as the command line names it.
+    const CHILD: &str = "top::terminal::tests::panics_in_a_terminal";
+
+    #[test]
+    #[ignore = "another test runs it, in a terminal of its own"]
+    fn panics_in_a_terminal() {
+        let mut terminal = Terminal::open().unwrap();
+        terminal
+            .draw(|frame| frame.render_widget("the screen", frame.area()))
+            .unwrap();
+        // A release build aborts at a panic: nothing is dropped.
+        std::mem::forget(terminal);
+        panic!("these are the last words");
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back() {
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: 80,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        let pty = openpty(&size, None).unwrap();
+        let before = tcgetattr(&pty.slave).unwrap();
+        let end = || Stdio::from(pty.slave.try_clone().unwrap());
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([CHILD, "--exact", "--ignored", "--nocapture"])
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .unwrap();
+        // What it says must be taken, or it waits.
+        let mut master = File::from(pty.master);
+        let reader = std::thread::spawn(move || {
+            let (mut seen, mut part) = (Vec::new(), [0; 4096]);
+            // Linux tells the end by an error.
+            while let Ok(length @ 1..) = master.read(&mut part) {
+                seen.extend_from_slice(part.get(..length).unwrap_or_default());
+            }
+            String::from_utf8_lossy(&seen).into_owned()
+        });
+        assert!(!child.wait().unwrap().success());
+        assert_eq!(tcgetattr(&pty.slave).unwrap(), before);
+        drop(pty.slave);
+        let seen = reader.join().unwrap();
+        let place = |words: &str| {
+            seen.rfind(words)
+                .unwrap_or_else(|| panic!("no {words:?} in {seen:?}"))
+        };
+        let (taken, drawn) = (place("\x1b[?1049h"), place("the screen"));
+        let (given, shown) = (place("\x1b[?1049l"), place("\x1b[?25h"));
+        let last = place("these are the last words");
+        assert!(taken < drawn && drawn < given, "{seen:?}");
+        assert!(given < last && drawn < shown, "{seen:?}");
+    }
+}
