@@ -130,8 +130,9 @@ equal "the connections are translated ones" "$(yardctl --json connections |
 equal "from and to where they should" "$(yardctl --json connections | jq -r \
 	'[.[] | "\(.service_address) \(.destination_address)"] | unique | join(", ")')" \
 	"$VIP $REAL, $VIP6 $REAL6"
-equal "all has gone by the filter of the switching CPU" "$(yardctl --json stats |
-	jq '[.cpus[] | select(.cpu != 1) | .forwarded] | add < 20')" true
+# After two seconds of rest a queue's first packets come by interrupt, to whichever CPU that goes.
+expect "most has gone by the filter of the switching CPU" eval \
+	'yardctl --json stats | jq -e "[.cpus[] | select(.cpu == 1).forwarded, -.forwarded / 2] | add > 0"'
 equal "nothing was dropped" "$(yardctl --json stats | jq '[.drops[].packets] | add')" 0
 
 # What the control CPU has nobody for, its own stack refuses, over the same way.

@@ -215,7 +215,7 @@ expect "destinations come and change" \
 	wait_for 3000 sees '.event == "destination" and (.removed | not) and .destination.weight == 7' 1
 expect "and go" wait_for 3000 sees '.event == "destination" and .removed' 3
 expect "a destination drain" \
-	wait_for 3000 sees '.event == "drained" and .destination.address == "2001:db8:1::2"' 1
+	wait_for 10000 sees '.event == "drained" and .destination.address == "2001:db8:1::2"' 1
 expect "values being set" wait_for 3000 sees '.event == "switch"' 2
 expect "claims come" wait_for 3000 sees '.event == "claim" and (.removed | not)' 2
 expect "and go, with the device, too" \
