@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -206,9 +206,8 @@ fn the_log_is_json_if_that_is_wanted() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut next = || {
-        let line = lines.next()?.unwrap();
-        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let read = |line: io::Result<String>| {
+        let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
         let parts: Vec<&String> = line.as_object().unwrap().keys().collect();
         assert_eq!(parts, ["fields", "level", "timestamp"], "{line}");
         humantime::parse_rfc3339(line["timestamp"].as_str().unwrap()).unwrap();
@@ -218,8 +217,9 @@ fn the_log_is_json_if_that_is_wanted() {
             "{line}"
         );
         assert!(line["fields"]["message"].is_string(), "{line}");
-        Some(line)
+        line
     };
+    let mut next = || lines.next().map(read);
     let mut find = |message: &str| {
         std::iter::from_fn(&mut next)
             .find(|line| line["fields"]["message"] == message)

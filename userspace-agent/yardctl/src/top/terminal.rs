@@ -3,9 +3,12 @@
 //! The terminal, which is given back as it was however we end.
 
 use std::io;
+use std::panic;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
+use ratatui::crossterm::cursor::Show;
+use ratatui::crossterm::execute;
 use ratatui::DefaultTerminal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 
@@ -16,6 +19,8 @@ pub struct Terminal(DefaultTerminal);
 impl Terminal {
     /// Takes it. A panic gives it back before it says anything.
     pub fn open() -> io::Result<Self> {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(show_the_cursor_at_a_panic);
         Ok(Self(ratatui::try_init()?))
     }
 
@@ -42,6 +47,17 @@ impl Drop for Terminal {
         // If it is gone there is nobody to tell.
         let _ = ratatui::try_restore();
     }
+}
+
+/// The library's own hook gives the screen back and not the cursor, which a terminal shows again when
+/// it is dropped: at a panic of a release build nothing is.
+fn show_the_cursor_at_a_panic() {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        // If it is gone there is nobody to tell.
+        let _ = execute!(io::stdout(), Show);
+        hook(info);
+    }));
 }
 
 /// The signal that tells us to end, if one has come.
@@ -94,7 +110,7 @@ mod tests {
     fn panics_in_a_terminal() {
         let mut terminal = Terminal::open().unwrap();
         terminal
-            .draw(|frame| frame.render_widget("the screen", frame.area()))
+            .draw(|frame| frame.render_widget("screen", frame.area()))
             .unwrap();
         // A release build aborts at a panic: nothing is dropped.
         std::mem::forget(terminal);
@@ -137,7 +153,7 @@ mod tests {
             seen.rfind(words)
                 .unwrap_or_else(|| panic!("no {words:?} in {seen:?}"))
         };
-        let (taken, drawn) = (place("\x1b[?1049h"), place("the screen"));
+        let (taken, drawn) = (place("\x1b[?1049h"), place("screen"));
         let (given, shown) = (place("\x1b[?1049l"), place("\x1b[?25h"));
         let last = place("these are the last words");
         assert!(taken < drawn && drawn < given, "{seen:?}");
