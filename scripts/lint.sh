@@ -51,7 +51,7 @@ hot_path() {
 # The same of a module with an allocation, a lock and a possible panic put into that way.
 hot_path_finds_faults() {
 	local copy=$TOP/build/lint/faulty file=rust/switch/receive.rs
-	local before='^        let sent = match family {$' fault
+	local before='^        let packet = match self.express::<A>(packet, bh) {$' fault
 	copy_module "$copy"
 	if [ "$(grep -c "$before" "$copy/$file")" -ne 1 ]; then
 		echo "$file has changed: there is no place for the faults"

@@ -93,9 +93,15 @@ expect "server 1 is up" yardctl destination up "${one[@]}"
 # Removed: the same for flows.
 answers 22000 20 before
 equal "both have their turns" "$(by before 1) $(by before 2)" "10 10"
+packets=$(of_service udp "$SERVICE" .stats.packets_in)
 expect "server 1 is removed" yardctl destination del "${one[@]}"
 answers 22000 20 removed
 equal "its flows have chosen again" "$(by removed 2)" 20
+equal "its packets still count for the service" "$(of_service udp "$SERVICE" .stats.packets_in)" \
+	$((packets + 20))
+# Within two rounds of the switch's housekeeping nothing is left of it.
+sleep 3
+equal "also when it is gone for good" "$(of_service udp "$SERVICE" .stats.packets_in)" $((packets + 20))
 expect "it is put back" yardctl destination add "${one[@]}"
 equal "and has nothing" "$(of_destination udp "$SERVICE" 10.2.1.2 .active_connections)" 0
 equal "the switch knows two destinations" "$(yardctl --json show | jq .destinations)" 2

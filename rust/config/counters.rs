@@ -4,10 +4,7 @@
 //!
 //! They belong to the service or destination for its life: successive configurations share them.
 
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
+use kernel::prelude::*;
 
 use crate::{
     core::{
@@ -19,8 +16,9 @@ use crate::{
         bh::BottomHalf,
         percpu::{
             Counter,
-            PerCpu, //
-        }, //
+            PerCpuBoth, //
+        },
+        route_cache::Kept, //
     },
 };
 
@@ -105,8 +103,13 @@ impl Drops {
 pub(crate) type DropCounts = [u64; DropReason::COUNT];
 
 /// The counts of one service or destination.
+///
+/// A packet is counted by its destination alone, if it has one: see [`super::Service::total`].
+///
+/// Where a CPU's counts of a destination are, which each packet to it writes, there is the way to
+/// it as well.
 pub(crate) struct Counters {
-    traffic: PerCpu<Traffic>,
+    traffic: PerCpuBoth<Traffic, Kept>,
     rates: Rates,
 }
 
@@ -116,21 +119,20 @@ impl Counters {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn new() -> Result<Arc<Self>> {
-        let this = Self {
-            traffic: PerCpu::new(|_| Ok(Traffic::default()))?,
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            traffic: PerCpuBoth::new(Traffic::default, Kept::new)?,
             rates: Rates::default(),
-        };
-        Ok(Arc::new(this, GFP_KERNEL)?)
+        })
     }
 
-    /// The counts of this CPU, to be added to.
+    /// What this CPU has of it: counts to be added to, and the way.
     #[inline(always)]
-    pub(crate) fn own(&self, bh: &BottomHalf) -> Option<&Traffic> {
+    pub(crate) fn own<'a>(&'a self, bh: &'a BottomHalf) -> Option<(&'a Traffic, &'a Kept)> {
         self.traffic.own(bh)
     }
 
-    /// The same; the caller has disabled bottom halves.
+    /// The counts of this CPU, to be added to; the caller has disabled bottom halves.
     #[inline]
     pub(crate) fn this(&self) -> Option<&Traffic> {
         self.traffic.this()
@@ -150,10 +152,10 @@ impl Counters {
         self.rates.read()
     }
 
-    /// Takes a sample of the rates, `elapsed` milliseconds after the last. For one caller at a
-    /// time.
-    pub(crate) fn sample(&self, elapsed: u32) {
-        self.rates.sample(&self.total(), elapsed);
+    /// Takes a sample of the rates, `elapsed` milliseconds after the last, when the counts are
+    /// `total`. For one caller at a time.
+    pub(crate) fn sample(&self, total: &Total, elapsed: u32) {
+        self.rates.sample(total, elapsed);
     }
 }
 
@@ -176,6 +178,11 @@ impl Total {
     /// Adds `other`.
     pub(crate) fn add(&mut self, other: &Self) {
         self.connections = self.connections.wrapping_add(other.connections);
+        self.add_traffic(other);
+    }
+
+    /// Adds `other` but for the connections.
+    pub(crate) fn add_traffic(&mut self, other: &Self) {
         self.packets_in = self.packets_in.wrapping_add(other.packets_in);
         self.bytes_in = self.bytes_in.wrapping_add(other.bytes_in);
         self.packets_out = self.packets_out.wrapping_add(other.packets_out);

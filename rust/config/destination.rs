@@ -30,12 +30,14 @@ use crate::{
             Method, //
         },
         tuple::{
-            Direction,
             Endpoint,
             IpAddress, //
         },
     },
-    net::bh::BottomHalf, //
+    net::{
+        bh::BottomHalf,
+        route_cache::Kept, //
+    }, //
 };
 
 /// The UDP port of GUE unless another is set (IANA: `gue`).
@@ -200,12 +202,12 @@ pub(crate) struct Destination {
     pub(crate) settings: DestinationSettings,
     /// It has been removed, and stays until its connections have ended: found by its number only.
     pub(crate) removed: bool,
+    /// Whether packets of its connections are given to it: neither removed nor down.
+    pub(super) is_there: bool,
     /// When the deadline is, in the wrapping milliseconds of [`Destination::remaining`]'s clock.
     deadline: Option<u32>,
     /// Its counts, shared with what it replaces and is replaced by.
     pub(crate) counters: Arc<Counters>,
-    /// Its service's counts.
-    pub(crate) service_counters: Arc<Counters>,
     /// Its connections, shared likewise.
     pub(crate) load: Arc<Load>,
 }
@@ -220,7 +222,6 @@ impl Destination {
         id: u32,
         key: DestinationKey,
         settings: DestinationSettings,
-        service_counters: Arc<Counters>,
         now: u32,
     ) -> Result<Arc<Self>> {
         let destination = Self {
@@ -228,9 +229,9 @@ impl Destination {
             key,
             settings,
             removed: false,
+            is_there: settings.state != State::Down,
             deadline: deadline(&settings, now),
-            counters: Counters::new()?,
-            service_counters,
+            counters: Arc::new(Counters::new()?, GFP_KERNEL)?,
             load: Arc::new(Load::default(), GFP_KERNEL)?,
         };
         Ok(Arc::new(destination, GFP_KERNEL)?)
@@ -276,23 +277,18 @@ impl Destination {
             key: self.key,
             settings,
             removed,
+            is_there: !removed && settings.state != State::Down,
             deadline,
             counters: self.counters.clone(),
-            service_counters: self.service_counters.clone(),
             load: self.load.clone(),
         };
         Ok(Arc::new(destination, GFP_KERNEL)?)
     }
 
-    /// Counts a packet of `bytes` for it, its service and `all`.
+    /// What this CPU has of it: its counts, and the way to it.
     #[inline(always)]
-    pub(crate) fn count(&self, direction: Direction, bytes: u64, all: &Traffic, bh: &BottomHalf) {
-        let both = (self.counters.own(bh), self.service_counters.own(bh));
-        if let (Some(own), Some(service)) = both {
-            for traffic in [own, service, all] {
-                traffic.count(direction, bytes);
-            }
-        }
+    pub(crate) fn own<'a>(&'a self, bh: &'a BottomHalf) -> Option<(&'a Traffic, &'a Kept)> {
+        self.counters.own(bh)
     }
 
     /// Whether it has been removed and has no connections any more.

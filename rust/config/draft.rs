@@ -12,6 +12,7 @@ use kernel::{
 };
 
 use super::{
+    counters::Total,
     destination::{
         Destination,
         DestinationChange,
@@ -54,6 +55,10 @@ struct Edited {
     settings: ServiceSettings,
     /// Numbers of the destinations, oldest first.
     members: KVVec<u32>,
+    /// Numbers of those that have been removed and are still there.
+    leaving: KVVec<u32>,
+    /// What those counted that are not there any more.
+    gone: Total,
     account: Arc<Account>,
     /// What the scheduler had worked out, while that still holds.
     selection: Option<Arc<Selection>>,
@@ -72,10 +77,16 @@ impl Working {
             for destination in &service.destinations {
                 members.push(destination.id, GFP_KERNEL)?;
             }
+            let mut leaving = KVVec::new();
+            for destination in &service.leaving {
+                leaving.push(destination.id, GFP_KERNEL)?;
+            }
             let edited = Edited {
                 key: service.key,
                 settings: service.settings,
                 members,
+                leaving,
+                gone: service.gone,
                 account: service.account.clone(),
                 selection: Some(service.selection.clone()),
             };
@@ -179,6 +190,8 @@ impl Draft {
                 key,
                 settings,
                 members: KVVec::new(),
+                leaving: KVVec::new(),
+                gone: Total::default(),
                 account: Account::new()?,
                 selection: None,
             };
@@ -220,6 +233,9 @@ impl Draft {
         let edited = self.edit(id)?;
         let members = ::core::mem::replace(&mut edited.members, KVVec::new());
         edited.selection = None;
+        for member in &members {
+            edited.leaving.push(*member, GFP_KERNEL)?;
+        }
         for member in &members {
             self.forget_destination(*member)?;
         }
@@ -267,6 +283,12 @@ impl Draft {
                 continue;
             }
             if let Some(destination) = self.destinations.remove(*id) {
+                // Its service, if it is still there, keeps what it has counted.
+                if let Some(service) = self.services.get_mut(destination.key.service) {
+                    let edited = service.edit()?;
+                    edited.leaving.retain(|leaving| leaving != id);
+                    edited.gone.add_traffic(&destination.counters.total());
+                }
                 if TunnelPorts::of(&destination.settings).is_some() {
                     self.tunnel_ports = None;
                 }
@@ -308,15 +330,13 @@ impl Draft {
             ..DestinationSettings::default()
         })?;
         suits(service, endpoint, settings.method)?;
-        let edited = self.edit(key.service)?;
-        if edited.members.len() >= Selection::MOST {
+        if self.edit(key.service)?.members.len() >= Selection::MOST {
             return Err(Fault::TooManyDestinations);
         }
-        let counters = edited.account.counters.clone();
         let now = coarse_milliseconds();
         let id = self
             .destinations
-            .insert(|id| Destination::new(id, key, settings, counters, now))?;
+            .insert(|id| Destination::new(id, key, settings, now))?;
         self.ids()?.insert(key, id)?;
         self.come.insert(endpoint, id)?;
         if TunnelPorts::of(&settings).is_some() {
@@ -367,6 +387,7 @@ impl Draft {
         self.forget_destination(id)?;
         let edited = self.edit(key.service)?;
         edited.members.retain(|member| *member != id);
+        edited.leaving.push(id, GFP_KERNEL)?;
         edited.selection = None;
         Ok(())
     }
@@ -440,10 +461,14 @@ fn finish(
     edited: &Edited,
     destinations: &Slots<Arc<Destination>>,
 ) -> Result<Arc<Service>> {
-    let mut members = KVVec::with_capacity(edited.members.len(), GFP_KERNEL)?;
-    for member in &edited.members {
-        members.push(destinations.get(*member).ok_or(EINVAL)?.clone(), GFP_KERNEL)?;
-    }
+    let of = |ids: &KVVec<u32>| {
+        let mut found = KVVec::with_capacity(ids.len(), GFP_KERNEL)?;
+        for id in ids {
+            found.push(destinations.get(*id).ok_or(EINVAL)?.clone(), GFP_KERNEL)?;
+        }
+        Ok::<_, Error>(found)
+    };
+    let members = of(&edited.members)?;
     let selection = match &edited.selection {
         Some(selection) => selection.clone(),
         None => Selection::new(edited.settings.scheduler, &members)?,
@@ -453,6 +478,8 @@ fn finish(
         key: edited.key,
         settings: edited.settings,
         destinations: members,
+        leaving: of(&edited.leaving)?,
+        gone: edited.gone,
         selection,
         account: edited.account.clone(),
     };

@@ -8,10 +8,7 @@ use ::core::sync::atomic::{
 };
 
 use super::{
-    destination::{
-        Destination,
-        State, //
-    },
+    destination::Destination,
     service::Service,
     snapshot::Snapshot, //
 };
@@ -58,7 +55,7 @@ impl filter::Destination for Destination {
 
     #[inline]
     fn is_there(&self) -> bool {
-        !self.removed && self.settings.state != State::Down
+        self.is_there
     }
 
     #[inline]

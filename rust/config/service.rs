@@ -12,7 +12,8 @@ use super::{
     counters::{
         Counters,
         DropCounts,
-        Drops, //
+        Drops,
+        Total, //
     },
     destination::Destination,
     fault::Fault,
@@ -125,6 +126,10 @@ pub(crate) struct Service {
     pub(crate) settings: ServiceSettings,
     /// Its destinations, oldest first.
     pub(crate) destinations: KVVec<Arc<Destination>>,
+    /// Those that have been removed and still have connections.
+    pub(super) leaving: KVVec<Arc<Destination>>,
+    /// What those counted that are not there any more.
+    pub(super) gone: Total,
     /// What the scheduler has worked out about the destinations, in the same order.
     pub(super) selection: Arc<Selection>,
     /// What it keeps whatever becomes of the rest.
@@ -132,10 +137,22 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Its traffic.
+    /// What it counts itself: connections, and packets that have no destination.
     #[inline]
     pub(crate) fn counters(&self) -> &Counters {
         &self.account.counters
+    }
+
+    /// All its traffic. Packets are counted by their destinations, once each: it is the sum.
+    pub(crate) fn total(&self) -> Total {
+        let mut total = self.account.counters.total();
+        total.add_traffic(&self.gone);
+        for destinations in [&self.destinations, &self.leaving] {
+            for destination in destinations {
+                total.add_traffic(&destination.counters.total());
+            }
+        }
+        total
     }
 
     /// Its dropped packets by reason, of all CPUs.
@@ -151,7 +168,7 @@ impl Service {
 /// What a service keeps for its life, shared with what it replaces and is replaced by.
 pub(crate) struct Account {
     /// Its traffic.
-    pub(super) counters: Arc<Counters>,
+    pub(super) counters: Counters,
     /// Its dropped packets.
     pub(super) drops: PerCpu<Drops>,
     /// Where a scheduler that takes turns stands.

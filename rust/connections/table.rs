@@ -24,6 +24,9 @@ use crate::{
             Handle,
             Hit,
             Insertion,
+            Missing,
+            Reach,
+            Sought,
             Steady,
             SteadyConnections, //
         },
@@ -130,14 +133,10 @@ impl<A: Held> SteadyConnections<A> for Table<'_, A> {
     #[inline(always)]
     fn steady(
         &self,
-        direction: Direction,
-        protocol: Protocol,
-        client: Endpoint<A>,
-        other: Endpoint<A>,
-        state: ConnectionState,
-        now: u32,
-    ) -> Option<Steady<A>> {
-        self.table
-            .steady(direction, protocol, client, other, state, now)
+        sought: Sought<A>,
+        reach: Reach,
+        now: impl FnOnce() -> u32,
+    ) -> Result<Steady<A>, Missing> {
+        self.table.steady(sought, reach, now)
     }
 }

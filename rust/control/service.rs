@@ -67,13 +67,8 @@ pub(super) fn put(message: &mut Message<'_>, of: &Service) -> Result {
         service::DESTINATIONS,
         u32::try_from(of.destinations.len()).map_err(|_| EOVERFLOW)?,
     )?;
-    let counters = of.counters();
-    stats::put(
-        message,
-        service::STATS,
-        &counters.total(),
-        &counters.rates(),
-    )?;
+    let rates = of.counters().rates();
+    stats::put(message, service::STATS, &of.total(), &rates)?;
     message.put_u8(service::ONE_PACKET, u8::from(settings.one_packet))?;
     message.put_u8(service::RESET_AT_EXPIRY, u8::from(settings.reset_at_expiry))?;
     message.put_u32(

@@ -43,7 +43,8 @@ pub trait Look {
     /// What is made of a slot.
     type Found;
 
-    /// What there is to be found in the slot of this index.
+    /// What there is to be found in the slot of this index; nothing for `u32::MAX`, of which there is
+    /// none.
     fn look(&self, index: u32) -> Option<Self::Found>;
 }
 
@@ -70,12 +71,11 @@ impl Bucket {
         for entry in &self.entries {
             let word = entry.load(Ordering::Acquire);
             if word >> 32 == u64::from(tag) {
-                // An empty entry is 0, and has the tag 0 then.
-                if let Some(index) = ((word & 0xffff_ffff) as u32).checked_sub(1) {
-                    let found = read.look(index);
-                    if found.is_some() {
-                        return found;
-                    }
+                // An empty entry is 0, and has the tag 0 then: there is no slot of that number.
+                let index = (word as u32).wrapping_sub(1);
+                let found = read.look(index);
+                if found.is_some() {
+                    return found;
                 }
             }
         }

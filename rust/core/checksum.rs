@@ -7,10 +7,8 @@ use super::packet::ChecksumState;
 /// Folds a sum of 16-bit words into one word by adding the carries back. Only 0 gives 0.
 #[inline(always)]
 pub const fn fold(sum: u64) -> u16 {
-    let (low, carry) = (sum as u32).overflowing_add((sum >> 32) as u32);
-    // A carry out leaves room for itself.
-    let sum = low.wrapping_add(carry as u32);
-    // Both halves now hold the sum of both, the upper one with the carry of the lower.
+    // Each time both halves come to hold the sum of both, the upper one with the carry of the lower.
+    let sum = (sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32;
     (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16
 }
 
@@ -50,7 +48,9 @@ pub const fn words(long: u128) -> u64 {
 /// What a change of some fields does to every checksum that covers them.
 ///
 /// Collected once and applied to the IP and the transport checksum alike. The sum is
-/// unfolded: it holds at least 2^31 changes, so it needs no check.
+/// unfolded: it holds at least 2^31 changes, so it needs no check. It is made of words as they lie
+/// in memory: the sum is the same in either byte order, but for the order of its own bytes
+/// (RFC 1071, 2.B), and nothing of a packet has to be turned around.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Difference(u64);
@@ -62,19 +62,34 @@ impl Difference {
     /// Adds the change of an aligned 16-bit field, both values in host order.
     #[inline(always)]
     pub const fn word(self, old: u16, new: u16) -> Self {
-        Self(self.0.wrapping_add((!old) as u64 + new as u64))
+        Self(
+            self.0
+                .wrapping_add((!old.to_be()) as u64 + new.to_be() as u64),
+        )
+    }
+
+    /// Adds the change of a byte that is the upper half of its aligned 16-bit field and becomes
+    /// less by so much, of which there must be as many.
+    #[inline(always)]
+    pub const fn upper_less(self, by: u8) -> Self {
+        let change = !((by as u16) << 8);
+        Self(self.0.wrapping_add(change.to_be() as u64))
     }
 
     /// Adds the change of a 32-bit field that is aligned to 16 bits.
     #[inline(always)]
     pub const fn double_word(self, old: u32, new: u32) -> Self {
-        Self(self.0.wrapping_add((!old) as u64 + new as u64))
+        Self(
+            self.0
+                .wrapping_add((!old.to_be()) as u64 + new.to_be() as u64),
+        )
     }
 
     /// Adds the change of a 128-bit field that is aligned to 16 bits.
     #[inline(always)]
     pub const fn long(self, old: u128, new: u128) -> Self {
-        Self(self.0.wrapping_add(words(!old)).wrapping_add(words(new)))
+        let change = words(!old.to_be()).wrapping_add(words(new.to_be()));
+        Self(self.0.wrapping_add(change))
     }
 
     /// Adds another change.
@@ -86,13 +101,13 @@ impl Difference {
     /// The checksum after the change: equation 3 of RFC 1624.
     #[inline(always)]
     pub const fn apply(self, checksum: u16) -> u16 {
-        !fold(self.0.wrapping_add((!checksum) as u64))
+        u16::from_be(!fold(self.0.wrapping_add((!checksum.to_be()) as u64)))
     }
 
     /// The pseudo-header's sum after the change; it is not complemented.
     #[inline(always)]
     pub const fn apply_partial(self, sum: u16) -> u16 {
-        fold(self.0.wrapping_add(sum as u64))
+        u16::from_be(fold(self.0.wrapping_add(sum.to_be() as u64)))
     }
 }
 

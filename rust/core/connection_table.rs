@@ -26,6 +26,9 @@ use super::connections::{
     Handle,
     Hit,
     Insertion,
+    Missing,
+    Reach,
+    Sought,
     Steady,
     SteadyConnections, //
 };
@@ -37,6 +40,7 @@ use super::memory::{
 };
 use super::slot::{
     Key,
+    Seen,
     Slot,
     Stored, //
 };
@@ -151,12 +155,26 @@ impl<'a, B: Buckets> Home<'a, B> {
     #[inline(always)]
     fn find<L: Look>(&self, read: L) -> Option<L::Found> {
         let home = self.bucket(0)?;
-        let found = home.find(bucket::tag(self.hash), &read);
+        if let Some(found) = home.find(bucket::tag(self.hash), &read) {
+            return Some(found);
+        }
         let spill = home.spill();
-        if found.is_some() || spill.is_empty() {
-            return found;
+        if spill.is_empty() {
+            return None;
         }
         self.find_spilled(spill, read)
+    }
+
+    /// The same at home alone.
+    #[inline(always)]
+    fn find_at_home<L: Look>(&self, read: L) -> Option<L::Found> {
+        self.bucket(0)?.find(bucket::tag(self.hash), &read)
+    }
+
+    /// Whether some lie in the buckets after home.
+    #[inline(always)]
+    fn is_spilled(&self) -> bool {
+        self.bucket(0).is_some_and(|home| !home.spill().is_empty())
     }
 
     /// The same in the buckets after home.
@@ -612,21 +630,22 @@ impl<A: Stored, M: Memory<A>> Connections<A> for ConnectionTable<A, M> {
 }
 
 /// Looks for a connection that only goes on.
+///
+/// What is found is small enough to be had in registers: where it is, and which use of that was
+/// seen.
 struct LookSteady<'a, A: Stored, M> {
     memory: &'a M,
     key: Key<A>,
     state: ConnectionState,
-    now: u32,
 }
 
-impl<A: Stored, M: Memory<A>> Look for LookSteady<'_, A, M> {
-    type Found = Steady<A>;
+impl<'a, A: Stored, M: Memory<A>> Look for LookSteady<'a, A, M> {
+    type Found = (&'a Slot<A>, Seen);
 
     #[inline(always)]
-    fn look(&self, index: u32) -> Option<Steady<A>> {
-        self.memory
-            .slot(index)?
-            .steady_if(self.key, self.state, self.now)
+    fn look(&self, index: u32) -> Option<Self::Found> {
+        let slot = self.memory.slot(index)?;
+        Some((slot, slot.seems(self.key, self.state)?))
     }
 }
 
@@ -634,21 +653,33 @@ impl<A: Stored, M: Memory<A>> SteadyConnections<A> for ConnectionTable<A, M> {
     #[inline(always)]
     fn steady(
         &self,
-        direction: Direction,
-        protocol: Protocol,
-        client: Endpoint<A>,
-        other: Endpoint<A>,
-        state: ConnectionState,
-        now: u32,
-    ) -> Option<Steady<A>> {
+        sought: Sought<A>,
+        reach: Reach,
+        now: impl FnOnce() -> u32,
+    ) -> Result<Steady<A>, Missing> {
+        let Sought {
+            direction,
+            protocol,
+            client,
+            other,
+            state,
+        } = sought;
         let key = Key::new(direction, protocol, client, other);
         let hash = key.hash(self.memory.books().seed());
         let look = LookSteady {
             memory: &self.memory,
             key,
             state,
-            now,
         };
-        Home::new(self.memory.current(), hash).find(look)
+        let home = Home::new(self.memory.current(), hash);
+        let found = match reach {
+            Reach::Home => home.find_at_home(look),
+            Reach::All => home.find(look),
+        };
+        found
+            .and_then(|(slot, seen)| slot.steady(seen, key, now))
+            .ok_or_else(|| Missing {
+                beyond: reach == Reach::Home && home.is_spilled(),
+            })
     }
 }

@@ -7,7 +7,10 @@
 
 use super::connection::Connection;
 use super::connection_state::ConnectionState;
-use super::method::Method;
+use super::method::{
+    Mark,
+    Method, //
+};
 use super::tuple::{
     Address,
     Direction,
@@ -60,9 +63,73 @@ pub struct Hit<A: Address = Ipv4Address> {
 #[derive(Clone, Copy, Debug)]
 pub struct Steady<A: Address = Ipv4Address> {
     /// What takes the place of the end that was looked up with the client, as in [`Hit`].
-    pub instead: Endpoint<A>,
+    pub(super) instead: Endpoint<A>,
+    /// Which of its methods that is for.
+    pub(super) mark: Mark,
     /// The caller's number for the destination.
     pub destination_id: u32,
+}
+
+/// What becomes of such a packet's addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Treatment<A: Address> {
+    /// The endpoint takes the place of the end that was looked up with the client.
+    Translated(Endpoint<A>),
+    /// Nothing.
+    Direct,
+    /// The packet needs more than that.
+    Other,
+}
+
+/// Tells the compiler which way to ask first.
+#[cold]
+const fn seldom() {}
+
+impl<A: Address> Steady<A> {
+    /// What becomes of its packets.
+    #[inline(always)]
+    pub fn treatment(&self) -> Treatment<A> {
+        if self.mark == Mark::of(Method::Nat) {
+            return Treatment::Translated(self.instead);
+        }
+        seldom();
+        if self.mark == Mark::of(Method::Direct) {
+            Treatment::Direct
+        } else {
+            Treatment::Other
+        }
+    }
+}
+
+/// What is known of a connection that is looked for, and which state it has to be in.
+#[derive(Clone, Copy, Debug)]
+pub struct Sought<A: Address> {
+    /// The direction of the packet.
+    pub direction: Direction,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// The client, as in [`Connections::hit`].
+    pub client: Endpoint<A>,
+    /// The opposite.
+    pub other: Endpoint<A>,
+    /// The state.
+    pub state: ConnectionState,
+}
+
+/// How far a connection is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Where nearly all are.
+    Home,
+    /// Wherever it may be.
+    All,
+}
+
+/// A connection was not found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// It may be beyond the [`Reach`].
+    pub beyond: bool,
 }
 
 /// What became of a connection that was to be inserted.
@@ -141,15 +208,16 @@ pub trait Connections<A: Address> {
 
 /// A table of connections that can be asked for those that only go on, which is soon done.
 pub trait SteadyConnections<A: Address>: Connections<A> {
-    /// What [`Connections::hit`] finds, if that is of [`Method::Nat`] and in this state; that a
-    /// packet came `now` is noted then, as [`Connections::touch`] does it.
+    /// What [`Connections::hit`] finds, if it is within `reach` and in this state; that a packet
+    /// came `now` is noted then, as [`Connections::touch`] does it.
+    ///
+    /// # Errors
+    ///
+    /// If it is not, and whether it may be further off.
     fn steady(
         &self,
-        direction: Direction,
-        protocol: Protocol,
-        client: Endpoint<A>,
-        other: Endpoint<A>,
-        state: ConnectionState,
-        now: u32,
-    ) -> Option<Steady<A>>;
+        sought: Sought<A>,
+        reach: Reach,
+        now: impl FnOnce() -> u32,
+    ) -> Result<Steady<A>, Missing>;
 }

@@ -32,6 +32,24 @@ impl Method {
     }
 }
 
+/// A method as a connection keeps it: never 0, so that what was never filled matches nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark(pub(super) u16);
+
+impl Mark {
+    /// That of a method.
+    #[inline(always)]
+    pub const fn of(method: Method) -> Self {
+        Self(method as u16 + 1)
+    }
+
+    /// The method. What was never filled has one, too.
+    #[inline(always)]
+    pub fn method(self) -> Method {
+        Method::from_value(u32::from(self.0).wrapping_sub(1)).unwrap_or_default()
+    }
+}
+
 /// What a tunnelled packet travels in; the value of the kind is netlink's `encapsulation`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Encapsulation {

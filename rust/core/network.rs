@@ -80,6 +80,10 @@ pub trait Network: Address {
     /// short; nothing is changed then.
     fn exchange(bytes: &mut [u8], end: End, to: Self, hops: u8) -> Option<Exchange>;
 
+    /// Takes `hops` off those left in the header at the beginning of `bytes`, of which there must be
+    /// as many. `None` if `bytes` is too short.
+    fn hop(bytes: &mut [u8], hops: u8) -> Option<()>;
+
     /// Turns the header at the beginning of `bytes` around, so that the packet goes back, and
     /// gives it so many hops. `None` if that cannot be done in place.
     fn turn(bytes: &mut [u8], hops: u8) -> Option<()>;
@@ -110,10 +114,9 @@ impl Network for Ipv4Address {
         };
         let address = Self::from_bits(field.get()).difference(to);
         field.set(to.bits());
-        let ttl = header.ttl.wrapping_sub(hops);
         // The time to live is the upper half of its word.
-        let change = address.word(u16::from(header.ttl) << 8, u16::from(ttl) << 8);
-        header.ttl = ttl;
+        let change = address.upper_less(hops);
+        header.ttl = header.ttl.wrapping_sub(hops);
         let old = header.checksum.get();
         let new = change.apply(old);
         header.checksum.set(new);
@@ -121,6 +124,16 @@ impl Network for Ipv4Address {
             address,
             header: change.word(old, new),
         })
+    }
+
+    #[inline(always)]
+    fn hop(bytes: &mut [u8], hops: u8) -> Option<()> {
+        let (header, _) = ipv4::Header::mut_from_prefix(bytes).ok()?;
+        // The time to live is the upper half of its word.
+        let change = Difference::NONE.upper_less(hops);
+        header.ttl = header.ttl.wrapping_sub(hops);
+        header.checksum.set(change.apply(header.checksum.get()));
+        Some(())
     }
 
     fn turn(bytes: &mut [u8], hops: u8) -> Option<()> {
@@ -172,6 +185,13 @@ impl Network for Ipv6Address {
             address,
             header: change,
         })
+    }
+
+    #[inline(always)]
+    fn hop(bytes: &mut [u8], hops: u8) -> Option<()> {
+        let (header, _) = ipv6::Header::mut_from_prefix(bytes).ok()?;
+        header.hop_limit = header.hop_limit.wrapping_sub(hops);
+        Some(())
     }
 
     fn turn(bytes: &mut [u8], hops: u8) -> Option<()> {

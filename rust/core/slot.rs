@@ -29,7 +29,10 @@ use super::connections::{
     Hit,
     Steady, //
 };
-use super::method::Method;
+use super::method::{
+    Mark,
+    Method, //
+};
 use super::timeouts::Timeouts;
 use super::tuple::{
     Address,
@@ -93,6 +96,10 @@ pub struct Slot<A: Stored = Ipv4Address> {
     next_free: AtomicU32,
 }
 
+/// Which use of a slot was seen, and in which state.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen(u64);
+
 /// Beside the protocol number: this is a template.
 const TEMPLATE: u16 = 0x100;
 
@@ -100,18 +107,6 @@ const TEMPLATE: u16 = 0x100;
 #[inline(always)]
 const fn client_mark(protocol: Protocol, template: bool) -> u16 {
     protocol as u16 | if template { TEMPLATE } else { 0 }
-}
-
-/// What is packed with the destination: never 0, so that what was never filled matches nothing.
-#[inline(always)]
-const fn method_mark(method: Method) -> u16 {
-    method as u16 + 1
-}
-
-/// The method of such a mark. What was never filled is discarded by its sequence number.
-#[inline(always)]
-fn method_of(mark: u16) -> Method {
-    Method::from_value(u32::from(mark).wrapping_sub(1)).unwrap_or_default()
 }
 
 /// What lookups compare: the client with the protocol, and one other side.
@@ -136,7 +131,7 @@ impl<A: Stored> Key<A> {
         let mark = match direction {
             Direction::Forward => 0,
             // Others are not found from there.
-            Direction::Reply => method_mark(Method::Nat),
+            Direction::Reply => Mark::of(Method::Nat).0,
         };
         Self {
             to_destination: matches!(direction, Direction::Reply),
@@ -239,7 +234,7 @@ impl<A: Stored> Slot<A> {
             (A::unpack(self.ends.service()).0, Method::Nat)
         } else {
             let (destination, mark) = A::unpack(self.ends.destination());
-            (destination, method_of(mark))
+            (destination, Mark(mark).method())
         };
         let hit = Hit {
             handle: Handle { index, sequence },
@@ -252,30 +247,34 @@ impl<A: Stored> Slot<A> {
         self.still(sequence).then_some(hit)
     }
 
-    /// As much of it as a packet needs that changes nothing, if it has [`Method::Nat`] and is in
-    /// this state; that the packet came is noted.
+    /// Whether the slot seems to hold a connection with this key, in this state; what tells
+    /// [`Self::steady`] which use of the slot that is.
     #[inline(always)]
-    pub fn steady_if(&self, key: Key<A>, state: ConnectionState, now: u32) -> Option<Steady<A>> {
-        let sequence = self.live_sequence()?;
-        if !self.matches(key) || self.state.load(Ordering::Relaxed) != state_word(sequence, state) {
-            return None;
-        }
-        let instead = if key.to_destination {
-            A::unpack(self.ends.service()).0
+    pub fn seems(&self, key: Key<A>, state: ConnectionState) -> Option<Seen> {
+        // Before the fields that it stands for; its lower half is 0 for a use that has ended.
+        let word = self.state.load(Ordering::Acquire);
+        (word as u32 == state as u32 && self.matches(key)).then_some(Seen(word))
+    }
+
+    /// As much as a packet needs that changes nothing of the connection that was `seen`, if it is
+    /// still the one; that the packet came is noted.
+    #[inline(always)]
+    pub fn steady(&self, seen: Seen, key: Key<A>, now: impl FnOnce() -> u32) -> Option<Steady<A>> {
+        let (instead, mark) = if key.to_destination {
+            // Others are not found from there.
+            (A::unpack(self.ends.service()).0, Mark::of(Method::Nat))
         } else {
             let (destination, mark) = A::unpack(self.ends.destination());
-            if mark != method_mark(Method::Nat) {
-                return None;
-            }
-            destination
+            (destination, Mark(mark))
         };
         let destination_id = self.destination_id.load(Ordering::Relaxed);
-        if !self.still(sequence) {
+        if !self.still((seen.0 >> 32) as u32) {
             return None;
         }
-        self.see(now);
+        self.see(now());
         Some(Steady {
             instead,
+            mark,
             destination_id,
         })
     }
@@ -327,7 +326,7 @@ impl<A: Stored> Slot<A> {
             protocol: Protocol::from_number((mark & 0xff) as u8)?,
             template: mark & TEMPLATE != 0,
             state: state_of(self.state.load(Ordering::Relaxed)),
-            method: method_of(method),
+            method: Mark(method).method(),
             client,
             service: A::unpack(self.ends.service()).0,
             destination,
@@ -350,16 +349,17 @@ impl<A: Stored> Slot<A> {
                 client_mark(connection.protocol, connection.template),
             ),
             A::pack(connection.service, 0),
-            A::pack(connection.destination, method_mark(connection.method)),
+            A::pack(connection.destination, Mark::of(connection.method).0),
         );
-        let sequence = self.sequence.load(Ordering::Relaxed).wrapping_add(1);
-        self.state
-            .store(state_word(sequence, connection.state), Ordering::Relaxed);
         let set = |field: &AtomicU32, value| field.store(value, Ordering::Relaxed);
         set(&self.service_id, connection.service_id);
         set(&self.destination_id, connection.destination_id);
         set(&self.timeout, connection.timeout);
         set(&self.last_seen, connection.last_seen);
+        // Whoever sees the use in this word sees all that was stored before.
+        let sequence = self.sequence.load(Ordering::Relaxed).wrapping_add(1);
+        self.state
+            .store(state_word(sequence, connection.state), Ordering::Release);
     }
 
     /// Begins a use with what [`Self::fill`] wrote and returns its number.

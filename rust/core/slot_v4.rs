@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How IPv4 endpoints lie in a slot: one word each.
+//! How IPv4 endpoints lie in a slot: one word each, of the very bytes that a packet has.
 
 use super::atomic::{
     AtomicU64,
@@ -37,12 +37,18 @@ impl Stored for Ipv4Address {
 
     #[inline(always)]
     fn pack(endpoint: Endpoint, more: u16) -> u64 {
-        endpoint.pack(more)
+        (u64::from(endpoint.address.to_be32()) << 32)
+            | (u64::from(endpoint.port.to_be()) << 16)
+            | u64::from(more)
     }
 
     #[inline(always)]
     fn unpack(packed: u64) -> (Endpoint, u16) {
-        Endpoint::unpack(packed)
+        let address = Ipv4Address::from_be32((packed >> 32) as u32);
+        (
+            Endpoint::new(address, u16::from_be((packed >> 16) as u16)),
+            packed as u16,
+        )
     }
 
     #[inline(always)]

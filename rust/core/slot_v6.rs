@@ -60,7 +60,8 @@ impl Stored for Ipv6Address {
 
     #[inline(always)]
     fn pack(endpoint: Endpoint<Self>, more: u16) -> PackedV6 {
-        let bits = endpoint.address.bits();
+        // As a packet has it; not so the port, of which the hash has less to stir than of the rest.
+        let bits = endpoint.address.bits().to_be();
         PackedV6 {
             high: (bits >> 64) as u64,
             low: bits as u64,
@@ -72,8 +73,11 @@ impl Stored for Ipv6Address {
     fn unpack(packed: PackedV6) -> (Endpoint<Self>, u16) {
         let bits = (u128::from(packed.high) << 64) | u128::from(packed.low);
         (
-            Endpoint::new(Self::from_bits(bits), (packed.rest >> 16) as u16),
-            (packed.rest & 0xffff) as u16,
+            Endpoint::new(
+                Self::from_bits(u128::from_be(bits)),
+                (packed.rest >> 16) as u16,
+            ),
+            packed.rest as u16,
         )
     }
 

@@ -47,16 +47,6 @@ impl Endpoint {
     pub const fn pack(self, more: u16) -> u64 {
         ((self.address.bits() as u64) << 32) | ((self.port as u64) << 16) | more as u64
     }
-
-    /// The endpoint and the 16 bits that [`Self::pack`] put together.
-    #[inline(always)]
-    pub const fn unpack(packed: u64) -> (Self, u16) {
-        let address = Ipv4Address::from_bits((packed >> 32) as u32);
-        (
-            Self::new(address, ((packed >> 16) & 0xffff) as u16),
-            (packed & 0xffff) as u16,
-        )
-    }
 }
 
 impl fmt::Display for Endpoint {

@@ -13,13 +13,21 @@ use super::{
     types::QueueState, //
 };
 use crate::{
+    core::tuple::{
+        Family,
+        Ipv4Address,
+        Ipv6Address, //
+    },
     net::{
         bh::BottomHalf,
         rx_handler::{
             Outcome,
             RxHandler, //
         },
-        skb::SkBuff, //
+        skb::{
+            ReceiveQueue,
+            SkBuff, //
+        }, //
     },
     switch::Switch, //
 };
@@ -31,17 +39,12 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Whether a packet of this queue was polled by an engine; else the engine that waits for
-    /// traffic hears of it.
+    /// Lets the engine that waits for traffic hear of a packet of this queue, if one does.
     #[inline(always)]
-    fn was_polled(&self) -> bool {
-        if self.queue.state() == QueueState::Polled {
-            return true;
-        }
-        if self.queue.note_traffic() {
+    fn note(&self) {
+        if self.queue.state() != QueueState::Polled && self.queue.note_traffic() {
             self.wake();
         }
-        false
     }
 
     #[cold]
@@ -66,44 +69,65 @@ impl Port {
         }
     }
 
-    /// Whether the packet was polled by an engine. If it came by interrupt, the engines that
-    /// wait for traffic hear of it.
+    /// Lets the engines that wait for traffic hear of a packet of this queue, if it came by
+    /// interrupt.
     #[inline(always)]
-    fn was_polled(&self, packet: &SkBuff) -> bool {
-        let told = packet.receive_queue();
-        // Usually all queues are claimed, each at its own place, or there is only one.
-        let lane = match (told, &*self.lanes) {
-            (None, [only]) => only,
-            (Some(queue), lanes) => match lanes.get(queue as usize) {
-                Some(lane) if lane.queue.index == queue => lane,
-                _ => return self.look(told),
-            },
-            _ => return self.look(told),
-        };
-        lane.was_polled()
+    fn note(&self, queue: ReceiveQueue) {
+        match self.lane(queue) {
+            Some(lane) => lane.note(),
+            None => self.note_all(queue),
+        }
     }
 
-    /// The same, by a look at all lanes.
+    /// The same for all lanes that it may have come by.
     #[inline(never)]
-    fn look(&self, told: Option<u32>) -> bool {
-        let mut polled = false;
-        for lane in &self.lanes {
-            // A driver that does not say which queue it was may mean any of them.
-            if told.is_none_or(|queue| queue == lane.queue.index) {
-                polled |= lane.was_polled();
-            }
+    fn note_all(&self, queue: ReceiveQueue) {
+        self.lanes_of(queue).for_each(Lane::note);
+    }
+
+    /// Whether a packet of this queue was polled by an engine.
+    #[inline(never)]
+    fn was_polled(&self, queue: ReceiveQueue) -> bool {
+        self.lanes_of(queue)
+            .any(|lane| lane.queue.state() == QueueState::Polled)
+    }
+
+    /// The lane of a queue, if that is soon told: usually all are claimed, each at its own place, or
+    /// there is only one.
+    #[inline(always)]
+    fn lane(&self, queue: ReceiveQueue) -> Option<&Lane> {
+        match queue.number() {
+            Some(queue) => self
+                .lanes
+                .get(queue as usize)
+                .filter(|lane| lane.queue.index == queue),
+            None if self.lanes.len() == 1 => self.lanes.first(),
+            None => None,
         }
-        polled
+    }
+
+    /// The lanes that a packet may have come by: of a driver that does not say which queue it was,
+    /// all.
+    fn lanes_of(&self, queue: ReceiveQueue) -> impl Iterator<Item = &Lane> {
+        let queue = queue.number();
+        self.lanes
+            .iter()
+            .filter(move |lane| queue.is_none_or(|queue| queue == lane.queue.index))
     }
 }
 
 impl RxHandler for Port {
     #[inline(always)]
     fn handle(&self, packet: SkBuff, bh: &BottomHalf) -> Outcome {
-        let polled = self.was_polled(&packet);
+        self.note(packet.receive_queue());
+        let polled = |queue| self.was_polled(queue);
+        if !packet.is_for_us() {
+            return Outcome::Pass(packet);
+        }
         match packet.family() {
-            Some(family) if packet.is_for_us() => self.switch.receive(packet, family, polled, bh),
-            _ => Outcome::Pass(packet),
+            Some(Family::V4) => self.switch.receive::<Ipv4Address>(packet, polled, bh),
+            Some(Family::V6) => self.switch.receive::<Ipv6Address>(packet, polled, bh),
+            None => Outcome::Pass(packet),
         }
     }
 

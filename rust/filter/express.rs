@@ -4,12 +4,15 @@
 //!
 //! What [`decide()`](super::decide()) finds out in general is found out here for the usual case
 //! alone, and with little to carry about: a whole packet of TCP or UDP without IP options, that
-//! neither opens nor ends a connection, of one that has been established and is translated. Of
-//! everything else this says `None`, having changed nothing, and the general way decides. Where
+//! neither opens nor ends a connection, of one that has been established and whose packets are
+//! translated or go to the destination as they are. Of everything else this says `None`, having changed nothing, and the general way decides. Where
 //! it says something, both say the same.
 
 use crate::core::connection_state::ConnectionState;
 use crate::core::connections::{
+    Missing,
+    Reach,
+    Sought,
     Steady,
     SteadyConnections, //
 };
@@ -21,27 +24,18 @@ use crate::core::rewrite::{
 };
 use crate::core::tcp;
 use crate::core::tuple::{
-    Address,
     Direction,
     Endpoint,
+    IpAddress,
     Protocol, //
 };
 use crate::core::udp;
 
 use super::context::{
-    Destination as _,
+    Destination,
     Services, //
 };
 use super::version::Version;
-
-/// What is read of a usual packet, of TCP or of UDP.
-#[derive(Clone, Copy, Debug)]
-pub struct Glance<A: Address, const TCP: bool> {
-    /// The sender.
-    pub source: Endpoint<A>,
-    /// The receiver.
-    pub destination: Endpoint<A>,
-}
 
 /// The protocol of a packet that may go this way: of TCP if so, else of UDP.
 #[inline(always)]
@@ -53,36 +47,53 @@ const fn protocol_of(tcp: bool) -> Protocol {
     }
 }
 
-/// Its number in the IP header.
+/// Whether the TCP or UDP header at the beginning of `bytes`, which are at least
+/// [`tcp::HEADER_LENGTH`], of `len` bytes of header and data, is sound and the segment only goes on.
 #[inline(always)]
-pub(super) const fn number<const TCP: bool>() -> u8 {
-    protocol_of(TCP) as u8
-}
-
-/// The ports of a TCP or UDP header at the beginning of `bytes`, which are at least
-/// [`tcp::HEADER_LENGTH`], of `len` bytes of header and data; `None` if the header is unsound or
-/// the segment does more than go on.
-#[inline(always)]
-pub(super) fn ports<const TCP: bool>(bytes: &[u8], len: usize) -> Option<(u16, u16)> {
-    let [a, b, c, d, high, low, ..] = *bytes.first_chunk::<{ tcp::HEADER_LENGTH }>()?;
-    let is_sound = if TCP {
-        tcp::goes_on(bytes, len)
-    } else {
-        let length = usize::from(u16::from_be_bytes([high, low]));
-        length >= udp::HEADER_LENGTH && length <= len
-    };
-    is_sound.then_some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
+pub(super) fn goes_on<const TCP: bool>(bytes: &[u8], len: usize) -> bool {
+    if TCP {
+        return tcp::goes_on(bytes, len);
+    }
+    // It has all that there is, which is more than its header.
+    bytes
+        .first_chunk::<{ udp::HEADER_LENGTH }>()
+        .is_some_and(|[_, _, _, _, high, low, ..]| {
+            usize::from(u16::from_be_bytes([*high, *low])) == len
+        })
 }
 
 /// A usual packet to be sent on, to the destination or (`REPLY`) back to the client.
 #[derive(Debug)]
-pub struct Express<'a, A: Address, D, const TCP: bool, const REPLY: bool> {
-    /// What was read of it.
-    pub glance: Glance<A, TCP>,
-    /// What takes the place of its receiver (forward) or sender (reply).
-    pub instead: Endpoint<A>,
+pub struct Express<'a, D, const TCP: bool, const REPLY: bool> {
     /// The destination.
     pub destination: &'a D,
+}
+
+/// What is changed of a usual packet. A type for each way of forwarding, so that each is compiled
+/// for itself.
+pub trait Change<A: Version> {
+    /// Makes the packet that begins with `head` what is to leave, `end` being the one that is
+    /// exchanged if one is. False if it was not what it was read as.
+    fn make(self, head: &mut [u8], transport: Transport, state: ChecksumState, end: End) -> bool;
+}
+
+/// The endpoint takes the place of its receiver (forward) or sender (reply).
+impl<A: Version> Change<A> for Endpoint<A> {
+    #[inline(always)]
+    fn make(self, head: &mut [u8], transport: Transport, state: ChecksumState, end: End) -> bool {
+        translate(head, transport, state, end, self, 1)
+    }
+}
+
+/// Nothing takes the place of either.
+#[derive(Clone, Copy, Debug)]
+pub struct AsItIs;
+
+impl<A: Version> Change<A> for AsItIs {
+    #[inline(always)]
+    fn make(self, head: &mut [u8], _: Transport, _: ChecksumState, _: End) -> bool {
+        A::hop(head, 1).is_some()
+    }
 }
 
 /// Which way that is.
@@ -95,52 +106,56 @@ const fn direction_of(reply: bool) -> Direction {
     }
 }
 
-/// Decides on a packet by a glance at it ([`Version::glance`]), if it goes this way.
+/// Looks for the connection of a packet of which the beginning is `head` and that is a usual one
+/// ([`Version::is_usual`]), if it goes this way by that.
 ///
-/// Protocol and direction are the compiler's to know: each way is compiled for itself.
+/// Protocol and direction are the compiler's to know: each way is compiled for itself. The time
+/// `now` is asked for when it is needed.
 ///
 /// In the kernel: bottom halves off, under RCU.
+///
+/// # Errors
+///
+/// If it is not found, and whether it may be beyond `reach`.
 #[inline(always)]
-pub fn express<'a, A, C, T, const TCP: bool, const REPLY: bool>(
-    services: &'a C,
+pub fn look<A: Version, T: SteadyConnections<A>, const TCP: bool, const REPLY: bool>(
     connections: &T,
-    glance: Glance<A, TCP>,
-    now: u32,
-) -> Option<Express<'a, A, C::Destination, TCP, REPLY>>
-where
-    A: Version,
-    C: Services,
-    T: SteadyConnections<A>,
-{
+    head: &[u8],
+    reach: Reach,
+    now: impl FnOnce() -> u32,
+) -> Result<Steady<A>, Missing> {
+    const NOTHING: Missing = Missing { beyond: false };
     let direction = direction_of(REPLY);
+    let (source, destination) = A::ends(head).ok_or(NOTHING)?;
     let (client, other) = match direction {
-        Direction::Forward => (glance.source, glance.destination),
-        Direction::Reply => (glance.destination, glance.source),
+        Direction::Forward => (source, destination),
+        Direction::Reply => (destination, source),
     };
-    let protocol = protocol_of(TCP);
     let state = if TCP {
         ConnectionState::Established
     } else {
         ConnectionState::Udp
     };
-    let Steady {
-        instead,
-        destination_id,
-    } = connections.steady(direction, protocol, client, other, state, now)?;
-    let destination = services.destination(destination_id)?;
-    // A flow whose destination is not there any more chooses again; and a client's connection may
-    // be in the way of a new one on the same ports.
-    if !destination.is_there() {
-        return None;
-    }
-    Some(Express {
-        glance,
-        instead,
-        destination,
-    })
+    let sought = Sought {
+        direction,
+        protocol: protocol_of(TCP),
+        client,
+        other,
+        state,
+    };
+    connections.steady(sought, reach, now)
 }
 
-impl<A: Version, D, const TCP: bool, const REPLY: bool> Express<'_, A, D, TCP, REPLY> {
+impl<'a, D: Destination, const TCP: bool, const REPLY: bool> Express<'a, D, TCP, REPLY> {
+    /// A packet to or from the destination of this number, if it goes this way by that.
+    #[inline(always)]
+    pub fn new<C: Services<Destination = D>>(services: &'a C, destination_id: u32) -> Option<Self> {
+        let destination = services.destination(destination_id)?;
+        // A flow whose destination is not there any more chooses again; and a client's connection
+        // may be in the way of a new one on the same ports.
+        destination.is_there().then_some(Self { destination })
+    }
+
     /// Which way it goes.
     #[inline(always)]
     pub fn direction(&self) -> Direction {
@@ -153,26 +168,30 @@ impl<A: Version, D, const TCP: bool, const REPLY: bool> Express<'_, A, D, TCP, R
         protocol_of(TCP)
     }
 
-    /// Where it is to be routed to.
+    /// Where the packet that begins with `head` is to be routed to.
     #[inline(always)]
-    pub fn next(&self) -> A {
+    pub fn next<A: Version>(&self, head: &[u8]) -> Option<IpAddress> {
         match self.direction() {
-            Direction::Forward => self.instead.address,
-            Direction::Reply => self.glance.destination.address,
+            Direction::Forward => Some(self.destination.endpoint().address),
+            Direction::Reply => A::ends(head).map(|(_, client)| client.address.into()),
         }
     }
 
-    /// Makes the packet that begins with `head` what is to leave. False if it was not what it
-    /// was read as.
+    /// Makes the packet that begins with `head` what is to leave. False if it was not what it was
+    /// read as.
     #[inline(always)]
-    pub fn rewrite(&self, head: &mut [u8], state: ChecksumState) -> bool {
+    pub fn change<A: Version>(
+        &self,
+        head: &mut [u8],
+        state: ChecksumState,
+        change: impl Change<A>,
+    ) -> bool {
         let transport = Transport {
             protocol: protocol_of(TCP),
             offset: A::HEADER_LENGTH,
             // Only SCTP's checksum depends on it.
             length: 0,
         };
-        let end = End::of(self.direction());
-        translate(head, transport, state, end, self.instead, 1)
+        change.make(head, transport, state, End::of(self.direction()))
     }
 }

@@ -29,10 +29,7 @@ use crate::core::tuple::{
     Protocol, //
 };
 
-use super::express::{
-    self,
-    Glance, //
-};
+use super::express;
 use super::reset;
 use super::segment::{
     Kind,
@@ -116,30 +113,32 @@ impl Version for Ipv4Address {
     const USUAL_HEAD: usize = ipv4::HEADER_LENGTH + tcp::HEADER_LENGTH;
 
     #[inline(always)]
-    fn glance<const TCP: bool>(head: &[u8], len: usize) -> Option<Glance<Self, TCP>> {
-        let (ip, transport) = ipv4::Header::ref_from_prefix(head).ok()?;
-        if ip.version_ihl != ipv4::USUAL
-            || usize::from(ip.total_length.get()) != len
-            || !ip.is_whole()
-            || ip.ttl <= 1
-            || ip.protocol != express::number::<TCP>()
-            || !ip.is_sound()
-        {
-            return None;
-        }
-        let payload = len.wrapping_sub(ipv4::HEADER_LENGTH);
-        let (from, to) = express::ports::<TCP>(transport, payload)?;
-        Some(Glance {
-            source: Endpoint::new(Self::from_bits(ip.source.get()), from),
-            destination: Endpoint::new(Self::from_bits(ip.destination.get()), to),
-        })
+    fn is_usual<const TCP: bool>(head: &[u8], len: usize) -> bool {
+        let Ok((ip, transport)) = ipv4::Header::ref_from_prefix(head) else {
+            return false;
+        };
+        ip.version_ihl == ipv4::USUAL
+            && usize::from(ip.total_length.get()) == len
+            && ip.is_whole()
+            && ip.ttl > 1
+            && ip.is_sound()
+            && express::goes_on::<TCP>(transport, len.wrapping_sub(ipv4::HEADER_LENGTH))
     }
 
     #[inline(always)]
-    fn seems_tcp(head: &[u8]) -> bool {
-        let at = ::core::mem::offset_of!(ipv4::Header, protocol);
-        head.get(at)
-            .is_some_and(|number| *number == express::number::<true>())
+    fn ends(head: &[u8]) -> Option<(Endpoint<Self>, Endpoint<Self>)> {
+        let (ip, transport) = ipv4::Header::ref_from_prefix(head).ok()?;
+        let (from, to) = transport::ports(transport)?;
+        Some((
+            Endpoint::new(Self::from_bits(ip.source.get()), from),
+            Endpoint::new(Self::from_bits(ip.destination.get()), to),
+        ))
+    }
+
+    #[inline(always)]
+    fn next_protocol(head: &[u8]) -> Option<u8> {
+        head.get(::core::mem::offset_of!(ipv4::Header, protocol))
+            .copied()
     }
 
     #[inline(always)]

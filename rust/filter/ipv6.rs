@@ -28,10 +28,7 @@ use crate::core::tuple::{
     Protocol, //
 };
 
-use super::express::{
-    self,
-    Glance, //
-};
+use super::express;
 use super::reset;
 use super::segment::{
     Kind,
@@ -99,28 +96,31 @@ impl Version for Ipv6Address {
     const USUAL_HEAD: usize = ipv6::HEADER_LENGTH + tcp::HEADER_LENGTH;
 
     #[inline(always)]
-    fn glance<const TCP: bool>(head: &[u8], len: usize) -> Option<Glance<Self, TCP>> {
-        let (ip, transport) = ipv6::Header::ref_from_prefix(head).ok()?;
+    fn is_usual<const TCP: bool>(head: &[u8], len: usize) -> bool {
+        let Ok((ip, transport)) = ipv6::Header::ref_from_prefix(head) else {
+            return false;
+        };
         let payload = usize::from(ip.payload_length.get());
-        if ip.version_class_flow.get() >> 28 != 6
-            || payload.wrapping_add(ipv6::HEADER_LENGTH) != len
-            || ip.hop_limit <= 1
-            || ip.next_header != express::number::<TCP>()
-        {
-            return None;
-        }
-        let (from, to) = express::ports::<TCP>(transport, payload)?;
-        Some(Glance {
-            source: Endpoint::new(Self::from_bits(ip.source.get()), from),
-            destination: Endpoint::new(Self::from_bits(ip.destination.get()), to),
-        })
+        ip.version_class_flow.get() >> 28 == 6
+            && payload.wrapping_add(ipv6::HEADER_LENGTH) == len
+            && ip.hop_limit > 1
+            && express::goes_on::<TCP>(transport, payload)
     }
 
     #[inline(always)]
-    fn seems_tcp(head: &[u8]) -> bool {
-        let at = ::core::mem::offset_of!(ipv6::Header, next_header);
-        head.get(at)
-            .is_some_and(|number| *number == express::number::<true>())
+    fn ends(head: &[u8]) -> Option<(Endpoint<Self>, Endpoint<Self>)> {
+        let (ip, transport) = ipv6::Header::ref_from_prefix(head).ok()?;
+        let (from, to) = transport::ports(transport)?;
+        Some((
+            Endpoint::new(Self::from_bits(ip.source.get()), from),
+            Endpoint::new(Self::from_bits(ip.destination.get()), to),
+        ))
+    }
+
+    #[inline(always)]
+    fn next_protocol(head: &[u8]) -> Option<u8> {
+        head.get(::core::mem::offset_of!(ipv6::Header, next_header))
+            .copied()
     }
 
     #[inline(always)]

@@ -39,9 +39,10 @@ pub use self::context::{
 };
 pub use self::decide::decide;
 pub use self::express::{
-    express,
-    Express,
-    Glance, //
+    look,
+    AsItIs,
+    Change,
+    Express, //
 };
 pub use self::fragment::{
     Decision,

@@ -12,7 +12,10 @@ use crate::core::tcp::{
     Tcp, //
 };
 use crate::core::tuple::Protocol;
-use crate::core::udp::Udp;
+use crate::core::udp::{
+    self,
+    Udp, //
+};
 
 /// How many bytes of a transport header are looked at; more of SCTP is if it lies together.
 pub const LOOKED_AT: usize = tcp::HEADER_LENGTH;
@@ -55,18 +58,24 @@ pub fn whole(protocol: Protocol, bytes: &[u8], len: usize) -> Option<Ports> {
     }
 }
 
+/// The sender's and the receiver's port in the header at the beginning of `bytes`; each of the
+/// three protocols has them there.
+#[inline(always)]
+pub fn ports(bytes: &[u8]) -> Option<(u16, u16)> {
+    let [a, b, c, d] = *bytes.first_chunk()?;
+    Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
+}
+
 /// Reads the header of a datagram's first fragment, whose length is not to be checked against
 /// the fragment's. `None` if it is cut short: nobody has reason to send that (RFC 1858).
 pub fn first(protocol: Protocol, bytes: &[u8]) -> Option<Ports> {
     match protocol {
-        Protocol::Udp => match bytes {
-            [a, b, c, d, _, _, _, _, ..] => Some(Ports {
-                source: u16::from_be_bytes([*a, *b]),
-                destination: u16::from_be_bytes([*c, *d]),
-                ..Ports::default()
-            }),
-            _ => None,
-        },
+        Protocol::Udp if bytes.len() < udp::HEADER_LENGTH => None,
+        Protocol::Udp => ports(bytes).map(|(source, destination)| Ports {
+            source,
+            destination,
+            ..Ports::default()
+        }),
         Protocol::Tcp | Protocol::Sctp => whole(protocol, bytes, usize::MAX),
     }
 }

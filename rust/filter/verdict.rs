@@ -128,16 +128,18 @@ impl<A: Version, D> Forward<'_, A, D> {
     fn rewrite_header<P: Packet>(&self, packet: &mut P) -> Result<(), DropReason> {
         // What stays in this machine or goes inside another packet has not been forwarded by us,
         // as a hop: the tunnel's exit counts it, or nobody has to (RFC 2003, 3.1 counts at entry).
-        let own = self.segment.destination.address;
         let done = match self.method {
             Method::Local => return Ok(()),
-            Method::Nat => packet.head(self.segment.offset).and_then(|head| {
-                A::exchange(head, End::of(self.direction), self.instead.address, 1)
-            }),
+            Method::Nat => packet
+                .head(self.segment.offset)
+                .and_then(|head| {
+                    A::exchange(head, End::of(self.direction), self.instead.address, 1)
+                })
+                .map(|_| ()),
             Method::Direct | Method::Tunnel => packet
                 .head(self.segment.offset)
-                .and_then(|head| A::exchange(head, End::Destination, own, 1)),
+                .and_then(|head| A::hop(head, 1)),
         };
-        done.map(|_| ()).ok_or(DropReason::NoMemory)
+        done.ok_or(DropReason::NoMemory)
     }
 }

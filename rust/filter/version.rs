@@ -5,8 +5,8 @@
 use crate::core::icmp_error::Errors;
 use crate::core::packet::Packet;
 use crate::core::tcp::Tcp;
+use crate::core::tuple::Endpoint;
 
-use super::express::Glance;
 use super::reset;
 use super::segment::{
     Reading,
@@ -15,17 +15,20 @@ use super::segment::{
 
 /// An IP version, named by the type of its addresses, as the filter reads it.
 pub trait Version: Errors {
-    /// Bytes that [`Self::glance`] looks at.
+    /// Bytes that [`Self::is_usual`] looks at.
     const USUAL_HEAD: usize;
 
-    /// Reads the headers of a packet of `len` bytes that begins with `head`, of at least
-    /// [`Self::USUAL_HEAD`] bytes, if it is one for the express way ([`super::express`]) as far as
-    /// can be told by itself: whole, sound, without padding, options and extension headers, with
-    /// hops left.
-    fn glance<const TCP: bool>(head: &[u8], len: usize) -> Option<Glance<Self, TCP>>;
+    /// Whether a packet of `len` bytes that begins with `head`, of at least [`Self::USUAL_HEAD`]
+    /// bytes, is one for the express way ([`super::express`]) as far as can be told by itself:
+    /// whole, sound, without padding, options and extension headers, with hops left. That it is of
+    /// TCP, or else of UDP, is known of it ([`Self::next_protocol`]).
+    fn is_usual<const TCP: bool>(head: &[u8], len: usize) -> bool;
 
-    /// Whether a packet that begins with `head` seems to be of TCP; sound or not.
-    fn seems_tcp(head: &[u8]) -> bool;
+    /// Sender and receiver of a usual packet.
+    fn ends(head: &[u8]) -> Option<(Endpoint<Self>, Endpoint<Self>)>;
+
+    /// The number of the protocol after the header at the beginning of `head`, sound or not.
+    fn next_protocol(head: &[u8]) -> Option<u8>;
 
     /// Reads a packet's headers if the IP header is of the usual form, without options or
     /// extension headers; else `None`, and [`Self::read`] tells more.

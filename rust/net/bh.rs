@@ -4,6 +4,7 @@
 //!
 //! C header: [`include/linux/bottom_half.h`](srctree/include/linux/bottom_half.h)
 
+use ::core::ops::Deref;
 use kernel::types::NotThreadSafe;
 
 use super::percpu::this_cpu;
@@ -18,22 +19,18 @@ use crate::sys;
 ///
 /// Bottom halves are disabled, or run, on the CPU `cpu`, this one, while an instance exists.
 pub(crate) struct BottomHalf {
-    enable: bool,
     cpu: u32,
     _not_send: NotThreadSafe,
 }
 
 impl BottomHalf {
     /// Disables bottom halves until the value is dropped. Nests.
-    pub(crate) fn disable() -> Self {
+    pub(crate) fn disable() -> Disabled {
         // SAFETY: No requirements; undone on drop, on the same CPU as the type is not `Send`.
         unsafe { sys::local_bh_disable() };
-        // INVARIANT: Just disabled.
-        Self {
-            enable: true,
-            cpu: this_cpu(),
-            _not_send: NotThreadSafe,
-        }
+        // SAFETY: Just disabled, for as long as the value is not dropped, and that gives it out by
+        // reference only.
+        Disabled(unsafe { Self::assume() })
     }
 
     /// For callbacks that the network stack calls in this context.
@@ -41,10 +38,10 @@ impl BottomHalf {
     /// # Safety
     ///
     /// Bottom halves must be disabled, or this must be one, until the value is dropped.
+    #[inline(always)]
     pub(crate) unsafe fn assume() -> Self {
         // INVARIANT: The caller promises it.
         Self {
-            enable: false,
             cpu: this_cpu(),
             _not_send: NotThreadSafe,
         }
@@ -57,11 +54,21 @@ impl BottomHalf {
     }
 }
 
-impl Drop for BottomHalf {
+/// Bottom halves that this has disabled, until it is dropped.
+pub(crate) struct Disabled(BottomHalf);
+
+impl Deref for Disabled {
+    type Target = BottomHalf;
+
+    #[inline(always)]
+    fn deref(&self) -> &BottomHalf {
+        &self.0
+    }
+}
+
+impl Drop for Disabled {
     fn drop(&mut self) {
-        if self.enable {
-            // SAFETY: `disable` did the opposite.
-            unsafe { sys::local_bh_enable() };
-        }
+        // SAFETY: `BottomHalf::disable` did the opposite.
+        unsafe { sys::local_bh_enable() };
     }
 }

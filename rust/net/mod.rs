@@ -25,6 +25,7 @@ pub(crate) mod route;
 pub(crate) mod route_cache;
 pub(crate) mod rx_handler;
 pub(crate) mod skb;
+pub(crate) mod skb_head;
 mod skb_packet;
 mod skb_segments;
 mod skb_tunnel;

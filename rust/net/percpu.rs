@@ -151,10 +151,76 @@ impl<T> Drop for Own<'_, T> {
     }
 }
 
+/// For each possible CPU an `S`, which all may read, and beside it a `T` of its own.
+pub(crate) struct PerCpuBoth<S, T> {
+    values: PerCpu<Both<S, T>>,
+}
+
+struct Both<S, T> {
+    shared: S,
+    own: T,
+}
+
+// SAFETY: `PerCpuBoth::own` lets nobody but the own CPU at `own`.
+unsafe impl<S: Sync, T: Send> Sync for Both<S, T> {}
+
+impl<S, T> PerCpuBoth<S, T> {
+    /// Makes both for each possible CPU. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new(mut shared: impl FnMut() -> S, mut own: impl FnMut() -> T) -> Result<Self> {
+        Ok(Self {
+            values: PerCpu::new(|_| {
+                Ok(Both {
+                    shared: shared(),
+                    own: own(),
+                })
+            })?,
+        })
+    }
+
+    /// Those of the CPU that this runs on. The evidence, and so the reference, stays there.
+    #[inline(always)]
+    pub(crate) fn own<'a>(&'a self, bh: &'a BottomHalf) -> Option<(&'a S, &'a T)> {
+        let both = self.values.own(bh)?;
+        Some((&both.shared, &both.own))
+    }
+
+    /// What all may read of the CPU that this runs on; of any one if the caller may be moved.
+    pub(crate) fn this(&self) -> Option<&S> {
+        Some(&self.values.this()?.shared)
+    }
+
+    /// What all may read, in the order of the CPUs.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &S> {
+        self.values.iter().map(|both| &both.shared)
+    }
+}
+
 /// The CPU that this runs on. Stays true only while bottom halves or preemption are disabled.
+#[inline(always)]
 pub(crate) fn this_cpu() -> u32 {
+    #[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
+    {
+        let cpu: u32;
+        // SAFETY: This is `raw_smp_processor_id()`: it reads a variable of this CPU.
+        unsafe {
+            ::core::arch::asm!(
+                "mov {cpu:e}, gs:[rip + {number}]",
+                cpu = out(reg) cpu,
+                number = sym sys::cpu_number,
+                options(nostack, preserves_flags, readonly),
+            );
+        }
+        cpu
+    }
+    #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML))))]
     // SAFETY: No requirements.
-    unsafe { sys::yard_this_cpu() }
+    unsafe {
+        sys::yard_this_cpu()
+    }
 }
 
 /// A 64-bit count with one writer at a time: its own CPU with bottom halves disabled.
@@ -174,12 +240,6 @@ impl Counter {
     #[inline]
     pub(crate) fn add(&self, n: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
-    }
-
-    /// Takes `n` back that were added before. To be called by the one writer only.
-    #[inline]
-    pub(crate) fn take_back(&self, n: u64) {
-        self.0.store(self.0.load(Relaxed).wrapping_sub(n), Relaxed);
     }
 
     /// The count.

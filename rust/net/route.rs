@@ -31,28 +31,21 @@ use crate::{
     sys, //
 };
 
-/// An Ethernet header in two words, which are sooner copied than its bytes.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-pub(super) struct Header([u64; 2]);
+/// An Ethernet header in two words, which are sooner copied than its bytes: the first eight, and
+/// the last eight, which have two in common with them.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Header {
+    pub(super) first: u64,
+    pub(super) last: u64,
+}
 
 impl Header {
     pub(super) fn new(bytes: [u8; 14]) -> Self {
-        let [a, b, c, d, e, f, g, h, rest @ ..] = bytes;
-        let mut last = [0; 8];
-        for (to, from) in last.iter_mut().zip(rest) {
-            *to = from;
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = bytes;
+        Self {
+            first: u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+            last: u64::from_ne_bytes([g, h, i, j, k, l, m, n]),
         }
-        Self([
-            u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
-            u64::from_ne_bytes(last),
-        ])
-    }
-
-    #[inline(always)]
-    pub(super) fn bytes(&self) -> &[u8; 14] {
-        // SAFETY: Two words are more than 14 bytes, any of which will do.
-        unsafe { &*self.0.as_ptr().cast() }
     }
 }
 
@@ -71,6 +64,8 @@ pub(super) struct Hop {
     pub(super) source: IpAddress,
     /// The Ethernet header.
     pub(super) header: Header,
+    /// Bytes of room that the device wants before the IP header.
+    pub(super) room: u32,
 }
 
 /// What a neighbour table is asked for an address by.
@@ -345,6 +340,11 @@ fn hop(
     for (to, from) in header.iter_mut().zip(parts) {
         *to = from;
     }
+    // LL_RESERVED_SPACE().
+    // SAFETY: The device lives, as above; what is not stable is good for a while.
+    let wanted =
+        unsafe { u32::from((*device).hard_header_len) + u32::from((*device).needed_headroom) };
+    let room = (wanted & !(sys::HH_DATA_MOD - 1)) + sys::HH_DATA_MOD;
     Some(Hop {
         device,
         mtu,
@@ -352,6 +352,7 @@ fn hop(
         neighbour,
         source,
         header: Header::new(header),
+        room,
     })
 }
 

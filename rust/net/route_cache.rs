@@ -9,7 +9,9 @@
 //! neighbour's own state machine (probing of stale entries) going.
 
 use ::core::{
+    cell::Cell,
     marker::PhantomData,
+    ptr,
     sync::atomic::{
         AtomicU32,
         Ordering::{
@@ -35,6 +37,7 @@ use crate::{
     core::{
         drop_reason::DropReason,
         tuple::{
+            Family,
             IpAddress,
             Seed, //
         },
@@ -42,8 +45,9 @@ use crate::{
     sys, //
 };
 
-/// Raised by whatever may make a remembered hop wrong, other than routes, which have their own.
-static GENERATION: AtomicU32 = AtomicU32::new(0);
+/// Raised by whatever may make a remembered hop wrong, other than routes, which have their own. It
+/// begins after that of [`Kept::new`].
+static GENERATION: AtomicU32 = AtomicU32::new(1);
 
 /// Begins a new generation: nothing that was remembered before counts any more. Any context.
 pub(crate) fn forget_all() {
@@ -98,39 +102,107 @@ impl NextHop<'_> {
         self.hop.device
     }
 
+    /// Bytes of room that the device wants before the IP header.
+    #[inline(always)]
+    pub(super) fn room(&self) -> u32 {
+        self.hop.room
+    }
+
     /// The Ethernet header, if the neighbour's address is known.
     #[inline(always)]
-    pub(super) fn link_header(&self) -> Option<&[u8; 14]> {
-        self.hop.resolved.then_some(self.hop.header.bytes())
+    pub(super) fn link_header(&self) -> Option<Header> {
+        self.hop.resolved.then_some(self.hop.header)
     }
 }
 
-/// A remembered way that a packet only needs a link-layer header for.
-#[derive(Clone, Copy)]
-pub(crate) struct Way<'a> {
-    device: *mut sys::net_device,
-    mtu: u32,
-    header: Header,
-    _bh: PhantomData<&'a BottomHalf>,
+/// A way to keep where one address is always gone to: it is found there sooner than by the
+/// address. It has all that a packet needs for it: a link-layer header.
+pub(crate) struct Kept {
+    device: Cell<*mut sys::net_device>,
+    header: Cell<Header>,
+    mtu: Cell<u32>,
+    room: Cell<u32>,
+    generation: Cell<u32>,
+    routes: Cell<i32>,
+    made: Cell<u32>,
 }
+
+// SAFETY: What it points to is not touched but by way of `Kept::way`, on any CPU.
+unsafe impl Send for Kept {}
+
+impl Kept {
+    /// None, which is never the way.
+    pub(crate) const fn new() -> Self {
+        Self {
+            device: Cell::new(ptr::null_mut()),
+            header: Cell::new(Header { first: 0, last: 0 }),
+            mtu: Cell::new(0),
+            room: Cell::new(0),
+            generation: Cell::new(0),
+            routes: Cell::new(0),
+            made: Cell::new(0),
+        }
+    }
+
+    /// Keeps another one instead.
+    pub(crate) fn set(&self, other: &Self) {
+        self.device.set(other.device.get());
+        self.header.set(other.header.get());
+        self.mtu.set(other.mtu.get());
+        self.room.set(other.room.get());
+        self.generation.set(other.generation.get());
+        self.routes.set(other.routes.get());
+        self.made.set(other.made.get());
+    }
+
+    /// The way, if this is it still: to an address of that family in that namespace, always the
+    /// same ones.
+    #[inline(always)]
+    pub(crate) fn way<'a>(
+        &'a self,
+        net: &Namespace,
+        family: Family,
+        _bh: &'a BottomHalf,
+    ) -> Option<Way<'a>> {
+        let is_it = self.generation.get() == GENERATION.load(Acquire)
+            && self.routes.get() == routes_generation(net, family)
+            && clock::ticks().wrapping_sub(self.made.get()) < LIFETIME;
+        // INVARIANT: Just seen. What may take its place until then is as good.
+        is_it.then_some(Way(self))
+    }
+}
+
+/// A way that is known to be the right one.
+///
+/// # Invariants
+///
+/// It was that after bottom halves were disabled, as they stay for the lifetime.
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a>(&'a Kept);
 
 impl Way<'_> {
     /// Largest IP packet that goes this way, in bytes.
     #[inline(always)]
     pub(crate) fn mtu(&self) -> u32 {
-        self.mtu
+        self.0.mtu.get()
     }
 
     /// The outgoing device, which lives for the lifetime.
     #[inline(always)]
     pub(super) fn device_ptr(&self) -> *mut sys::net_device {
-        self.device
+        self.0.device.get()
     }
 
     /// The Ethernet header.
     #[inline(always)]
-    pub(super) fn header(&self) -> &[u8; 14] {
-        self.header.bytes()
+    pub(super) fn header(&self) -> Header {
+        self.0.header.get()
+    }
+
+    /// Bytes of room that the device wants before the IP header.
+    #[inline(always)]
+    pub(super) fn room(&self) -> u32 {
+        self.0.room.get()
     }
 }
 
@@ -143,14 +215,12 @@ pub(crate) struct RouteCache {
 
 /// A number that changes with the namespace's routes of that family.
 #[inline(always)]
-fn routes_generation(net: &Namespace, destination: IpAddress) -> i32 {
+fn routes_generation(net: &Namespace, family: Family) -> i32 {
     // SAFETY: `net` is valid; the counters are read whole.
     unsafe {
-        match destination {
-            IpAddress::V4(_) => (&raw const (*net.as_ptr()).ipv4.rt_genid.counter).read_volatile(),
-            IpAddress::V6(_) => {
-                (&raw const (*net.as_ptr()).ipv6.fib6_sernum.counter).read_volatile()
-            }
+        match family {
+            Family::V4 => (&raw const (*net.as_ptr()).ipv4.rt_genid.counter).read_volatile(),
+            Family::V6 => (&raw const (*net.as_ptr()).ipv6.fib6_sernum.counter).read_volatile(),
         }
     }
 }
@@ -191,24 +261,22 @@ impl RouteCache {
 
     /// The way to `destination` if it is remembered, without anybody being asked.
     #[inline(always)]
-    pub(crate) fn known<'a>(
-        &self,
-        net: &Namespace,
-        destination: IpAddress,
-        _bh: &'a BottomHalf,
-    ) -> Option<Way<'a>> {
+    pub(crate) fn known(&self, net: &Namespace, destination: IpAddress) -> Option<Kept> {
         let generation = GENERATION.load(Acquire);
-        let routes = routes_generation(net, destination);
+        let routes = routes_generation(net, destination.family());
         let entry = self.entries.get(self.place_of(destination))?.as_ref()?;
         if !entry.holds(destination, (generation, routes, clock::ticks())) {
             return None;
         }
         // Only what is resolved is remembered.
-        Some(Way {
-            device: entry.hop.device,
-            mtu: entry.hop.mtu,
-            header: entry.hop.header,
-            _bh: PhantomData,
+        Some(Kept {
+            device: Cell::new(entry.hop.device),
+            header: Cell::new(entry.hop.header),
+            mtu: Cell::new(entry.hop.mtu),
+            room: Cell::new(entry.hop.room),
+            generation: Cell::new(generation),
+            routes: Cell::new(routes),
+            made: Cell::new(entry.made),
         })
     }
 
@@ -226,7 +294,7 @@ impl RouteCache {
         bh: &'a BottomHalf,
     ) -> Result<NextHop<'a>, DropReason> {
         let generation = GENERATION.load(Acquire);
-        let routes = routes_generation(net, destination);
+        let routes = routes_generation(net, destination.family());
         let now = clock::ticks();
         let place = self.place_of(destination);
         let place = self.entries.get_mut(place);

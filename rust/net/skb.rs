@@ -10,8 +10,7 @@ use ::core::{
     ptr::{
         self,
         NonNull, //
-    },
-    slice, //
+    }, //
 };
 use kernel::error::{
     code::ENOMEM,
@@ -22,7 +21,10 @@ use super::{
     bh::BottomHalf,
     device::NetDevice,
     drop,
-    route,
+    route::{
+        self,
+        Header, //
+    },
     route_cache::{
         NextHop,
         Way, //
@@ -43,6 +45,19 @@ use crate::{
 };
 
 const ETHERNET_HEADER: u32 = sys::ETH_HLEN;
+
+/// A receive queue as a packet has it recorded.
+#[derive(Clone, Copy)]
+pub(crate) struct ReceiveQueue(u16);
+
+impl ReceiveQueue {
+    /// Its number, if the driver says.
+    #[inline(always)]
+    pub(crate) fn number(self) -> Option<u32> {
+        // Zero stands for "not recorded".
+        u32::from(self.0).checked_sub(1)
+    }
+}
 
 /// A packet, `struct sk_buff`; dropping it frees it without a reason, as consumed.
 ///
@@ -195,10 +210,10 @@ impl SkBuff {
             .dev = device;
     }
 
-    /// The receive queue that it came by, if the driver says.
-    pub(crate) fn receive_queue(&self) -> Option<u32> {
-        // Zero stands for "not recorded".
-        u32::from(self.raw().queue_mapping).checked_sub(1)
+    /// The receive queue that it came by.
+    #[inline(always)]
+    pub(crate) fn receive_queue(&self) -> ReceiveQueue {
+        ReceiveQueue(self.raw().queue_mapping)
     }
 
     /// The family of an IP packet, by what the sender says.
@@ -261,7 +276,7 @@ impl SkBuff {
     /// Why it was dropped instead.
     pub(crate) fn send(self, hop: &NextHop<'_>, bh: &BottomHalf) -> Result<(), DropReason> {
         if let Some(header) = hop.link_header() {
-            return self.send_to(hop.device_ptr(), header, bh);
+            return self.send_to(hop.device_ptr(), header, hop.room(), bh);
         }
         // SAFETY: By the type invariant; the device lives for the lifetime of `hop`.
         if !unsafe { sys::yard_skb_prepare_forward(self.0.as_ptr(), hop.device_ptr()) } {
@@ -286,19 +301,6 @@ impl SkBuff {
         }
     }
 
-    /// The first `len` bytes, to be written, if they lie together and are nobody else's as they
-    /// are, and the packet is of one segment.
-    #[inline(always)]
-    pub(crate) fn usual_head(&mut self, len: u32) -> Option<&mut [u8]> {
-        let raw = self.raw();
-        if raw.cloned() != 0 || raw.len.wrapping_sub(raw.data_len) < len {
-            return None;
-        }
-        // SAFETY: So many bytes from `data` on are linear, and no clone shares them; they live
-        // while `self` does.
-        Some(unsafe { slice::from_raw_parts_mut(raw.data, len as usize) })
-    }
-
     /// Sends it, its data beginning at the IP header, by a way that is known, whose MTU it fits.
     ///
     /// # Errors
@@ -306,20 +308,23 @@ impl SkBuff {
     /// Why it was dropped instead.
     #[inline(always)]
     pub(crate) fn send_by(self, way: &Way<'_>, bh: &BottomHalf) -> Result<(), DropReason> {
-        self.send_to(way.device_ptr(), way.header(), bh)
+        self.send_to(way.device_ptr(), way.header(), way.room(), bh)
     }
 
-    /// Sends it by a device that lives while bottom halves are disabled, behind this header.
+    /// Sends it by a device that lives while bottom halves are disabled and wants so much room, behind
+    /// this header.
     #[inline(always)]
     fn send_to(
         self,
         device: *mut sys::net_device,
-        header: &[u8; 14],
+        header: Header,
+        room: u32,
         _bh: &BottomHalf,
     ) -> Result<(), DropReason> {
+        let Header { first, last } = header;
         // SAFETY: The packet is complete and ours to give, bottom halves are disabled; the device
         // lives, as the callers' lifetimes say.
-        sent(unsafe { sys::yard_skb_send(self.into_raw(), device, header.as_ptr().cast()) })
+        sent(unsafe { sys::yard_skb_send(self.into_raw(), device, first, last, room) })
     }
 
     /// Sends it, its data beginning at the IP header, back to the neighbour that sent us what now
@@ -335,8 +340,16 @@ impl SkBuff {
             self.discard(DropReason::NoMemory);
             return Err(DropReason::NoMemory);
         }
-        // SAFETY: It was received from an Ethernet device, so its link-layer header is there.
-        unsafe { sys::yard_skb_swap_ethernet(self.0.as_ptr()) };
+        // SAFETY: It was received from an Ethernet device, so its link-layer header, of which the
+        // first 12 bytes are two addresses, lies before its data; there is room of our own for it.
+        unsafe {
+            let skb = self.0.as_ptr();
+            let header = sys::skb_mac_header(skb);
+            let before = self.raw().data.offset_from(header);
+            sys::skb_push(skb, before as u32);
+            let [to, from] = *header.cast::<[[u8; 6]; 2]>();
+            *header.cast() = [from, to];
+        }
         self.transmit()
     }
 
@@ -486,11 +499,24 @@ unsafe fn segments_in_fragments(net: *mut sys::net, skb: *mut sys::sk_buff, mtu:
 /// What the result of a transmission means.
 #[inline(always)]
 fn sent(result: c_int) -> Result<(), DropReason> {
+    if result == 0 {
+        Ok(())
+    } else {
+        not_quite(result)
+    }
+}
+
+/// The same of what is not nothing.
+#[cold]
+#[inline(never)]
+fn not_quite(result: c_int) -> Result<(), DropReason> {
     // Congestion notification (NET_XMIT_CN) is not a loss.
-    match result {
-        0 | 2 => Ok(()),
-        error if error == ENOMEM.to_errno() => Err(DropReason::NoMemory),
-        _ => Err(DropReason::Transmit),
+    if result == 2 {
+        Ok(())
+    } else if result == ENOMEM.to_errno() {
+        Err(DropReason::NoMemory)
+    } else {
+        Err(DropReason::Transmit)
     }
 }
 

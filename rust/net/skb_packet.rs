@@ -163,7 +163,7 @@ impl Packet for SkBuff {
                 .cast::<[u8; sys::ETH_HLEN as usize]>()
                 .write_unaligned(link);
             sys::skb_set_mac_header(self.as_ptr(), -(sys::ETH_HLEN as i32));
-            sys::yard_skb_forget_offloads(self.as_ptr());
+            forget_offloads(self.as_ptr());
         }
         self.set_protocol(match family {
             Family::V4 => sys::ETH_P_IP as u16,
@@ -179,7 +179,24 @@ impl Packet for SkBuff {
         head.copy_from_slice(bytes);
         let trimmed = self.trim(bytes.len());
         // SAFETY: The buffer is ours.
-        unsafe { sys::yard_skb_forget_offloads(self.as_ptr()) };
+        unsafe { forget_offloads(self.as_ptr()) };
         trimmed
+    }
+}
+
+/// For a packet whose bytes were made anew, checksums and all.
+///
+/// # Safety
+///
+/// `skb` must be the caller's own.
+unsafe fn forget_offloads(skb: *mut sys::sk_buff) {
+    // SAFETY: As the caller promises; both variants of the union are the same fields.
+    unsafe {
+        sys::skb_gso_reset(skb);
+        (*skb)
+            .__bindgen_anon_4
+            .__bindgen_anon_1
+            .as_mut()
+            .set_ip_summed(sys::CHECKSUM_NONE as u8);
     }
 }

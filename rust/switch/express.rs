@@ -3,40 +3,53 @@
 //! The way of the usual packet: what [`super::receive`] does in general is done here in a few
 //! hundred instructions, for those of known connections about which nothing is special.
 
-use super::{
-    trace,
-    Switch, //
-};
+use ::core::marker::PhantomData;
+
+use super::Switch;
 use crate::{
-    config::Destination,
     connections::{
         Held,
         Table, //
     },
     core::{
+        connections::{
+            Missing,
+            Reach,
+            Steady,
+            Treatment, //
+        },
+        drop_reason::DropReason,
         packet::Packet as _,
         tuple::{
             IpAddress,
             Ipv4Address,
-            Ipv6Address, //
+            Ipv6Address,
+            Protocol, //
         },
     },
     filter::{
-        express,
+        look,
+        AsItIs,
+        Change,
         Express,
         Version, //
     },
     net::{
         bh::BottomHalf,
         clock,
-        route_cache::Way,
-        skb::SkBuff, //
-    },
-    stats::CpuCounters, //
+        namespace::Namespace,
+        route_cache::Kept,
+        skb::SkBuff,
+        skb_head::{
+            Length,
+            WithHead, //
+        },
+        trace, //
+    }, //
 };
 
 /// A family whose connections the switch has a table of.
-pub(super) trait Tabled: Version + Held {
+pub(crate) trait Tabled: Version + Held {
     /// The connections of its clients.
     fn table<'a>(switch: &'a Switch, bh: &'a BottomHalf) -> Table<'a, Self>;
 }
@@ -55,19 +68,29 @@ impl Tabled for Ipv6Address {
     }
 }
 
+const TCP: u8 = Protocol::Tcp.number();
+const UDP: u8 = Protocol::Udp.number();
+
+/// What the express way looks at of a packet.
+struct Usual<A>(PhantomData<A>);
+
+impl<A: Version> Length for Usual<A> {
+    const LENGTH: u32 = A::USUAL_HEAD as u32;
+}
+
 impl Switch {
-    /// Sends a packet on that is a usual one; else gives it back as it was.
+    /// Sends a packet on that is a usual one, and counts it; else gives it back as it was.
     #[inline(always)]
-    pub(super) fn express<A: Tabled>(
-        &self,
-        mut packet: SkBuff,
-        own: &CpuCounters,
-        bh: &BottomHalf,
-    ) -> Result<(), SkBuff> {
-        match packet.usual_head(A::USUAL_HEAD as u32) {
-            Some(head) if A::seems_tcp(head) => self.express_of::<A, true>(packet, own, bh),
-            Some(_) => self.express_of::<A, false>(packet, own, bh),
-            None => Err(packet),
+    pub(super) fn express<A: Tabled>(&self, packet: SkBuff, bh: &BottomHalf) -> Result<(), SkBuff> {
+        // The general way can tell of each packet that does not leave.
+        if trace::wants_drops() {
+            return Err(packet);
+        }
+        let mut packet = WithHead::new(packet)?;
+        match A::next_protocol(packet.head()) {
+            Some(TCP) => self.express_of::<A, true>(packet, bh),
+            Some(UDP) => self.express_of::<A, false>(packet, bh),
+            _ => Err(packet.into_packet()),
         }
     }
 
@@ -75,68 +98,161 @@ impl Switch {
     #[inline(always)]
     fn express_of<A: Tabled, const TCP: bool>(
         &self,
-        mut packet: SkBuff,
-        own: &CpuCounters,
+        mut packet: WithHead<Usual<A>>,
         bh: &BottomHalf,
     ) -> Result<(), SkBuff> {
         let len = packet.len() as usize;
-        let head = packet.usual_head(A::USUAL_HEAD as u32);
-        let Some(glance) = head.and_then(|head| A::glance::<TCP>(head, len)) else {
-            return Err(packet);
-        };
-        let table = A::table(self, bh);
-        let now = clock::coarse_milliseconds();
-        let snapshot = self.config.current.read_bh(bh);
-        if let Some(found) = express::<A, _, _, TCP, false>(snapshot, &table, glance, now) {
-            return self.set_out(packet, &found, own, bh);
+        if !A::is_usual::<TCP>(packet.head(), len) {
+            return Err(packet.into_packet());
         }
-        match express::<A, _, _, TCP, true>(snapshot, &table, glance, now) {
-            Some(found) => self.set_out(packet, &found, own, bh),
-            None => Err(packet),
+        match self.look::<A, TCP, false>(packet.head(), Reach::Home, bh) {
+            Ok(steady) => self.set_out::<A, TCP, false>(packet, steady, bh),
+            Err(missing) => self.express_reply::<A, TCP>(packet, missing, bh),
         }
     }
 
-    /// Rewrites a packet and sends it, if its way is known and takes it as it is.
+    /// The same for one to a client. Apart, so that neither has to keep anything for the other.
+    #[inline(never)]
+    fn express_reply<A: Tabled, const TCP: bool>(
+        &self,
+        mut packet: WithHead<Usual<A>>,
+        forward: Missing,
+        bh: &BottomHalf,
+    ) -> Result<(), SkBuff> {
+        match self.look::<A, TCP, true>(packet.head(), Reach::Home, bh) {
+            Ok(steady) => self.set_out::<A, TCP, true>(packet, steady, bh),
+            Err(reply) if forward.beyond || reply.beyond => self.express_far::<A, TCP>(packet, bh),
+            Err(_) => Err(packet.into_packet()),
+        }
+    }
+
+    /// The same for one whose connection is not where it usually is.
+    #[cold]
+    #[inline(never)]
+    fn express_far<A: Tabled, const TCP: bool>(
+        &self,
+        mut packet: WithHead<Usual<A>>,
+        bh: &BottomHalf,
+    ) -> Result<(), SkBuff> {
+        if let Ok(steady) = self.look::<A, TCP, false>(packet.head(), Reach::All, bh) {
+            return self.set_out::<A, TCP, false>(packet, steady, bh);
+        }
+        match self.look::<A, TCP, true>(packet.head(), Reach::All, bh) {
+            Ok(steady) => self.set_out::<A, TCP, true>(packet, steady, bh),
+            Err(_) => Err(packet.into_packet()),
+        }
+    }
+
+    /// Looks for the connection of a usual packet that begins with `head`.
+    #[inline(always)]
+    fn look<A: Tabled, const TCP: bool, const REPLY: bool>(
+        &self,
+        head: &[u8],
+        reach: Reach,
+        bh: &BottomHalf,
+    ) -> Result<Steady<A>, Missing> {
+        let table = A::table(self, bh);
+        let now = clock::coarse_milliseconds;
+        look::<A, _, TCP, REPLY>(&table, head, reach, now)
+    }
+
+    /// Changes a packet of a connection and sends it, if its way is known and takes it as it is.
     #[inline(always)]
     fn set_out<A: Tabled, const TCP: bool, const REPLY: bool>(
         &self,
-        mut packet: SkBuff,
-        found: &Express<'_, A, Destination, TCP, REPLY>,
-        own: &CpuCounters,
+        packet: WithHead<Usual<A>>,
+        steady: Steady<A>,
         bh: &BottomHalf,
     ) -> Result<(), SkBuff> {
-        let len = packet.len();
-        let Some(way) = self.known_way(&packet, found.next().into(), bh) else {
-            return Err(packet);
-        };
-        let state = packet.checksum_state();
-        let head = packet.usual_head(A::USUAL_HEAD as u32);
-        if len > way.mtu() || !head.is_some_and(|head| found.rewrite(head, state)) {
-            return Err(packet);
+        // Each of the two compiled for itself.
+        let id = steady.destination_id;
+        match steady.treatment() {
+            Treatment::Translated(to) => self.set_out_by::<A, TCP, REPLY>(packet, id, to, bh),
+            Treatment::Direct => self.set_out_by::<A, TCP, REPLY>(packet, id, AsItIs, bh),
+            Treatment::Other => Err(packet.into_packet()),
         }
-        match packet.send_by(&way, bh) {
-            Ok(()) => {
-                let (destination, direction) = (found.destination, found.direction());
-                destination.count(direction, u64::from(len), &own.traffic, bh);
-                own.forwarded.add(1);
+    }
+
+    /// The same with this change.
+    #[inline(always)]
+    fn set_out_by<A: Tabled, const TCP: bool, const REPLY: bool>(
+        &self,
+        mut packet: WithHead<Usual<A>>,
+        destination_id: u32,
+        change: impl Change<A>,
+        bh: &BottomHalf,
+    ) -> Result<(), SkBuff> {
+        let services = self.config.current.read_bh(bh);
+        let Some(found) = Express::<_, TCP, REPLY>::new(services, destination_id) else {
+            return Err(packet.into_packet());
+        };
+        let Some((counters, kept)) = found.destination.own(bh) else {
+            return Err(packet.into_packet());
+        };
+        // The way to a destination is beside its counts, that to a client among all addresses.
+        let net = packet.device(bh).namespace_bh(bh);
+        let remembered;
+        let kept = if REPLY {
+            let next = found.next::<A>(packet.head());
+            remembered = next.and_then(|next| self.remembered(net, next, bh));
+            match &remembered {
+                Some(kept) => kept,
+                None => return Err(packet.into_packet()),
             }
-            Err(reason) => {
-                trace::dropped_express(found, len, reason);
-                own.dropped(reason);
+        } else {
+            kept
+        };
+        let Some(way) = kept.way(net, A::FAMILY, bh) else {
+            if !REPLY {
+                // For the next one.
+                self.keep_way(net, found.next::<A>(packet.head()), kept, bh);
             }
+            return Err(packet.into_packet());
+        };
+        let len = packet.len();
+        if len > way.mtu() {
+            return Err(packet.into_packet());
+        }
+        let state = packet.checksum_state();
+        if !found.change(packet.head(), state, change) {
+            return Err(packet.into_packet());
+        }
+        let sent = packet.into_packet().send_by(&way, bh);
+        if let Err(reason) = sent {
+            self.express_lost(reason);
+            return Ok(());
+        }
+        if let Some(own) = self.counters.own(bh) {
+            counters.count(found.direction(), u64::from(len));
+            own.traffic.count(found.direction(), u64::from(len));
+            own.forwarded.add(1);
+            own.received.add(1);
         }
         Ok(())
     }
 
+    /// Counts a packet that could not be sent. Nobody wants to be told of it.
+    #[cold]
+    #[inline(never)]
+    fn express_lost(&self, reason: DropReason) {
+        if let Some(own) = self.counters.this() {
+            own.received.add(1);
+            own.dropped(reason);
+        }
+    }
+
+    /// Looks for the way to a destination among all addresses, and keeps it beside the counts.
+    #[cold]
+    #[inline(never)]
+    fn keep_way(&self, net: &Namespace, next: Option<IpAddress>, kept: &Kept, bh: &BottomHalf) {
+        if let Some(way) = next.and_then(|next| self.remembered(net, next, bh)) {
+            kept.set(&way);
+        }
+    }
+
     /// The way to an address, if this CPU remembers it.
     #[inline(always)]
-    fn known_way<'a>(
-        &self,
-        packet: &SkBuff,
-        next: IpAddress,
-        bh: &'a BottomHalf,
-    ) -> Option<Way<'a>> {
-        let net = packet.device(bh).namespace_bh(bh);
-        self.routes.own(bh)?.known(net, next, bh)
+    fn remembered(&self, net: &Namespace, next: IpAddress, bh: &BottomHalf) -> Option<Kept> {
+        self.routes.own(bh)?.known(net, next)
     }
 }

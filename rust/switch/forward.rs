@@ -280,8 +280,9 @@ impl Switch {
         let Some(destination) = forward.destination else {
             return self.count_without_destination(forward, bytes, bh);
         };
-        if let Some(own) = self.counters.own(bh) {
-            destination.count(forward.direction, bytes, &own.traffic, bh);
+        if let (Some(all), Some((own, _))) = (self.counters.own(bh), destination.own(bh)) {
+            own.count(forward.direction, bytes);
+            all.traffic.count(forward.direction, bytes);
         }
     }
 
@@ -297,7 +298,7 @@ impl Switch {
     ) {
         let snapshot = self.config.current.read_bh(bh);
         let service = snapshot.service_by_id(forward.service_id);
-        let counters = service.and_then(|service| service.counters().own(bh));
+        let counters = service.and_then(|service| service.counters().this());
         let own = self.counters.own(bh).map(|own| &own.traffic);
         for traffic in [counters, own].into_iter().flatten() {
             traffic.count(forward.direction, bytes);

@@ -3,6 +3,7 @@
 //! The way of a received packet: filter, route, transmission (Figs. 5 and 6).
 
 use super::{
+    express::Tabled,
     trace,
     view::View,
     Switch, //
@@ -29,7 +30,10 @@ use crate::{
         bh::BottomHalf,
         clock,
         rx_handler::Outcome,
-        skb::SkBuff,
+        skb::{
+            ReceiveQueue,
+            SkBuff, //
+        },
         trace::Dropped, //
     },
 };
@@ -39,28 +43,28 @@ pub(super) type KernelContext<'a> =
     Context<'a, View<'a>, Table<'a, Ipv4Address>, Table<'a, Ipv6Address>>;
 
 impl Switch {
-    /// Handles an IP packet that a claimed device received, its data beginning at the IP header.
+    /// Handles an IP packet of this family that a claimed device received, its data beginning at the
+    /// IP header. Whether one of its queue is polled by an engine is asked if it
+    /// matters.
     #[inline(always)]
-    pub(crate) fn receive(
+    pub(crate) fn receive<A: Tabled>(
         &self,
         packet: SkBuff,
-        family: Family,
-        polled: bool,
+        polled: impl FnOnce(ReceiveQueue) -> bool,
         bh: &BottomHalf,
     ) -> Outcome {
-        let Some(own) = self.counters.own(bh) else {
-            return Outcome::Pass(packet);
+        let packet = match self.express::<A>(packet, bh) {
+            Ok(()) => return Outcome::Consumed,
+            Err(packet) => packet,
         };
-        own.received.add(1);
-        let sent = match family {
-            Family::V4 => self.express::<Ipv4Address>(packet, own, bh),
-            Family::V6 => self.express::<Ipv6Address>(packet, own, bh),
-        };
-        match sent {
-            Ok(()) => Outcome::Consumed,
-            Err(packet) if packet.is_of_parts() => self.part(packet, bh),
-            Err(packet) => self.handle(packet, family, polled, bh),
+        if packet.is_of_parts() {
+            return self.part(packet, bh);
         }
+        if let Some(own) = self.counters.own(bh) {
+            own.received.add(1);
+        }
+        let polled = polled(packet.receive_queue());
+        self.handle(packet, A::FAMILY, polled, bh)
     }
 
     /// Receives a packet's segments, each by itself, in its place.
@@ -69,12 +73,13 @@ impl Switch {
     fn part(&self, packet: SkBuff, bh: &BottomHalf) -> Outcome {
         match packet.receive_segments(bh) {
             // They are counted in its stead.
-            Ok(()) => {
+            Ok(()) => {}
+            Err(reason) => {
                 if let Some(own) = self.counters.this() {
-                    own.received.take_back(1);
+                    own.received.add(1);
                 }
+                self.count_drop(reason);
             }
-            Err(reason) => self.count_drop(reason),
         }
         Outcome::Consumed
     }

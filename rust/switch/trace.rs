@@ -6,10 +6,7 @@
 
 use super::forward::Forward;
 use crate::{
-    config::{
-        Destination,
-        Snapshot, //
-    },
+    config::Snapshot,
     core::{
         connection::Connection,
         connection_state::ConnectionState,
@@ -30,7 +27,6 @@ use crate::{
             Kind,
             Reading, //
         },
-        Express,
         Version, //
     },
     net::{
@@ -93,23 +89,6 @@ pub(super) fn dropped_forward<A: Version>(forward: &Forward<'_, A>, reason: Drop
             length: segment.length,
             ifindex: 0,
         }
-    });
-}
-
-/// The same of a packet of `length` bytes that took the express way.
-#[cold]
-pub(super) fn dropped_express<A: Version, const TCP: bool, const REPLY: bool>(
-    express: &Express<'_, A, Destination, TCP, REPLY>,
-    length: u32,
-    reason: DropReason,
-) {
-    trace::packet_drop(reason, || Dropped {
-        source: express.glance.source.any(),
-        target: express.glance.destination.any(),
-        family: Some(A::FAMILY),
-        protocol: express.protocol().number(),
-        length: length as usize,
-        ifindex: 0,
     });
 }
 

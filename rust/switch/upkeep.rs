@@ -88,10 +88,11 @@ impl Switch {
     fn sample_rates(&self, elapsed: u32) {
         let snapshot = self.config.current.get();
         for service in snapshot.services() {
-            service.counters().sample(elapsed);
+            service.counters().sample(&service.total(), elapsed);
         }
         for destination in snapshot.destinations() {
-            destination.counters.sample(elapsed);
+            let counters = &destination.counters;
+            counters.sample(&counters.total(), elapsed);
         }
         for counters in self.counters.iter() {
             counters.rates.sample(&counters.traffic.read(), elapsed);

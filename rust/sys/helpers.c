@@ -61,7 +61,7 @@ void yard_napi_kick(struct napi_struct *napi)
  * What ip_forward() does to a buffer's metadata on its way from input to output; makes
  * room, of our own, for out's link-layer header.
  */
-static __always_inline bool yard_prepare(struct sk_buff *skb, struct net_device *out)
+bool yard_skb_prepare_forward(struct sk_buff *skb, struct net_device *out)
 {
 	if (unlikely(skb_cow_head(skb, LL_RESERVED_SPACE(out))))
 		return false;
@@ -73,33 +73,9 @@ static __always_inline bool yard_prepare(struct sk_buff *skb, struct net_device 
 	return true;
 }
 
-bool yard_skb_prepare_forward(struct sk_buff *skb, struct net_device *out)
-{
-	return yard_prepare(skb, out);
-}
-
 bool yard_skb_gso_fits(const struct sk_buff *skb, u32 mtu)
 {
 	return skb_is_gso(skb) && skb_gso_validate_network_len(skb, mtu);
-}
-
-void yard_skb_swap_ethernet(struct sk_buff *skb)
-{
-	struct ethhdr *eth;
-	u8 address[ETH_ALEN];
-
-	skb_push(skb, skb->data - skb_mac_header(skb));
-	eth = (struct ethhdr *)skb->data;
-	ether_addr_copy(address, eth->h_source);
-	ether_addr_copy(eth->h_source, eth->h_dest);
-	ether_addr_copy(eth->h_dest, address);
-}
-
-/* For a packet whose bytes were made anew, checksums and all. */
-void yard_skb_forget_offloads(struct sk_buff *skb)
-{
-	skb_gso_reset(skb);
-	skb->ip_summed = CHECKSUM_NONE;
 }
 
 /*
@@ -110,9 +86,9 @@ static __always_inline bool yard_is_plain(const struct sk_buff *skb, const struc
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
 
+	/* Without a socket, nobody wants time stamps. */
 	if (skb->sk || skb->ip_summed == CHECKSUM_PARTIAL || info->gso_size ||
-	    skb_vlan_tag_present(skb) || secpath_exists(skb) ||
-	    info->tx_flags & (SKBTX_SCHED_TSTAMP | SKBTX_BPF))
+	    skb_vlan_tag_present(skb) || secpath_exists(skb))
 		return false;
 	if (skb->data_len && (info->frag_list || !(dev->features & NETIF_F_SG)))
 		return false;
@@ -133,30 +109,44 @@ static __always_inline bool yard_is_plain(const struct sk_buff *skb, const struc
 static __always_inline struct netdev_queue *yard_pick_queue(struct sk_buff *skb, struct net_device *dev)
 {
 	const struct net_device_ops *ops = dev->netdev_ops;
-	u16 index = 0;
+	u16 index;
 
-	if (dev->real_num_tx_queues != 1) {
+	if (dev->real_num_tx_queues == 1)
+		return dev->_tx;
 #ifdef CONFIG_XPS
-		if (skb->sender_cpu - 1 >= (u32)NR_CPUS)
-			skb->sender_cpu = raw_smp_processor_id() + 1;
+	if (skb->sender_cpu - 1 >= (u32)NR_CPUS)
+		skb->sender_cpu = raw_smp_processor_id() + 1;
 #endif
-		index = ops->ndo_select_queue ? ops->ndo_select_queue(dev, skb, NULL) :
-						netdev_pick_tx(dev, skb, NULL);
-		index = netdev_cap_txqueue(dev, index);
-	}
+	index = ops->ndo_select_queue ? ops->ndo_select_queue(dev, skb, NULL) :
+					netdev_pick_tx(dev, skb, NULL);
+	index = netdev_cap_txqueue(dev, index);
 	skb_set_queue_mapping(skb, index);
 	return netdev_get_tx_queue(dev, index);
 }
 
+/* Has a driver that leaves locking to us take a packet, if it can at once. */
+static noinline int yard_start_xmit_locked(struct sk_buff *skb, struct net_device *dev,
+					   struct netdev_queue *txq)
+{
+	int rc = NETDEV_TX_BUSY;
+
+	if (unlikely(!__netif_tx_trylock(txq)))
+		return rc;
+	if (likely(!netif_xmit_frozen_or_stopped(txq)))
+		rc = netdev_start_xmit(skb, dev, txq, false);
+	__netif_tx_unlock(txq);
+	return rc;
+}
+
 /*
- * Sends a complete packet: straight to its device if its queueing discipline has nothing to do
- * and would let it pass, else by that.  Bottom halves are disabled.
+ * Sends a complete packet, mapped to queue 0: straight to its device if its queueing discipline has
+ * nothing to do and would let it pass, else by that.  Bottom halves are disabled.
  */
 static __always_inline int yard_xmit(struct sk_buff *skb, struct net_device *dev)
 {
-	int rc = NETDEV_TX_BUSY;
 	struct netdev_queue *txq;
 	struct Qdisc *q;
+	int rc;
 
 	if (unlikely(!yard_is_plain(skb, dev)))
 		goto queue;
@@ -165,11 +155,12 @@ static __always_inline int yard_xmit(struct sk_buff *skb, struct net_device *dev
 	if (q->enqueue &&
 	    (!(q->flags & TCQ_F_CAN_BYPASS) || !qdisc_is_empty(q) || qdisc_is_running(q)))
 		goto queue;
-	if (unlikely(!HARD_TX_TRYLOCK(dev, txq)))
+	if (!dev->lltx)
+		rc = yard_start_xmit_locked(skb, dev, txq);
+	else if (unlikely(netif_xmit_frozen_or_stopped(txq)))
 		goto queue;
-	if (likely(!netif_xmit_frozen_or_stopped(txq)))
-		rc = netdev_start_xmit(skb, dev, txq, false);
-	HARD_TX_UNLOCK(dev, txq);
+	else
+		rc = __netdev_start_xmit(dev->netdev_ops, skb, dev, false);
 	if (likely(dev_xmit_complete(rc)))
 		return rc;
 queue:
@@ -178,18 +169,38 @@ queue:
 
 int yard_skb_xmit(struct sk_buff *skb)
 {
+	skb_set_queue_mapping(skb, 0);
 	return yard_xmit(skb, skb->dev);
 }
 
-/* The whole way out of a packet whose link-layer header is known. */
-int yard_skb_send(struct sk_buff *skb, struct net_device *out, const void *header)
+/* For a packet that something has to be done to before. */
+static noinline int yard_skb_send_slow(struct sk_buff *skb, struct net_device *out, u64 first, u64 last)
 {
-	if (unlikely(!yard_prepare(skb, out))) {
-		kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
-		return -ENOMEM;
-	}
-	memcpy(__skb_push(skb, ETH_HLEN), header, ETH_HLEN);
-	skb_reset_mac_header(skb);
+	if (likely(yard_skb_prepare_forward(skb, out)))
+		return yard_skb_send(skb, out, first, last, 0);
+	kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
+	return -ENOMEM;
+}
+
+/*
+ * The whole way out of a packet whose link-layer header is known: its first and last 8 bytes.  Of
+ * out, room is LL_RESERVED_SPACE(), as it was a while ago: drivers that need it see to it again.
+ */
+int yard_skb_send(struct sk_buff *skb, struct net_device *out, u64 first, u64 last, u32 room)
+{
+	u8 *header;
+
+	/* None of this is so any more once yard_skb_prepare_forward() has been there. */
+	if (unlikely(skb_header_cloned(skb) || skb_headroom(skb) < room ||
+		     skb->_skb_refdst || skb->ip_summed == CHECKSUM_COMPLETE))
+		return yard_skb_send_slow(skb, out, first, last);
+	skb_clear_tstamp(skb);
+	skb_set_queue_mapping(skb, 0);
+	skb->dev = out;
+	header = __skb_push(skb, ETH_HLEN);
+	skb->mac_header = header - skb->head;
+	memcpy(header, &first, sizeof(first));
+	memcpy(header + ETH_HLEN - sizeof(last), &last, sizeof(last));
 	return yard_xmit(skb, out);
 }
 

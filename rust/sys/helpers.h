@@ -35,9 +35,7 @@ void yard_napi_kick(struct napi_struct *napi);
 bool yard_skb_prepare_forward(struct sk_buff *skb, struct net_device *out);
 bool yard_skb_gso_fits(const struct sk_buff *skb, u32 mtu);
 int yard_skb_xmit(struct sk_buff *skb);
-int yard_skb_send(struct sk_buff *skb, struct net_device *out, const void *header);
-void yard_skb_swap_ethernet(struct sk_buff *skb);
-void yard_skb_forget_offloads(struct sk_buff *skb);
+int yard_skb_send(struct sk_buff *skb, struct net_device *out, u64 first, u64 last, u32 room);
 struct net_device *yard_pseudo_alloc(struct net *net, const char *name, u32 queues,
 				     size_t priv, const struct net_device_ops *ops,
 				     const struct ethtool_ops *ethtool);

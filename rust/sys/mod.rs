@@ -29,3 +29,9 @@ type __kernel_ssize_t = isize;
 type __kernel_ptrdiff_t = isize;
 
 include!("bindings_generated.rs");
+
+// Not a variable that has an address: one for each CPU, in its own segment.
+#[cfg(all(CONFIG_X86_64, CONFIG_SMP, not(CONFIG_UML)))]
+extern "C" {
+    pub(crate) static cpu_number: ffi::c_int;
+}

@@ -643,7 +643,7 @@ fn hash_spreads() {
                     Ipv4Address::from_bits((number / 64) << shift),
                     (number % 64) as u16,
                 );
-                Seed(seed).hash(Protocol::Tcp, client)
+                Ipv4Address::hash_client(Seed(seed), Ipv4Address::pack(client, 6))
             });
             assert_spread(hashes, &format!("{seed:?} {shift}"));
         }

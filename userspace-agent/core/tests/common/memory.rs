@@ -14,7 +14,7 @@ use switchyard_core::core::connection::Connection;
 use switchyard_core::core::connection_state::ConnectionState;
 use switchyard_core::core::connection_table::{ConnectionTable, Fate, Settled};
 use switchyard_core::core::connections::{
-    Connections, Found, Handle, Hit, Insertion, Steady, SteadyConnections,
+    Connections, Found, Handle, Hit, Insertion, Missing, Reach, Sought, Steady, SteadyConnections,
 };
 use switchyard_core::core::free_list::{FreeGroup, GROUP};
 use switchyard_core::core::memory::{Buckets, Layout, Memory};
@@ -350,15 +350,11 @@ impl<A: Stored> Connections<A> for Table<A> {
 impl<A: Stored> SteadyConnections<A> for Table<A> {
     fn steady(
         &self,
-        direction: Direction,
-        protocol: Protocol,
-        client: Endpoint<A>,
-        other: Endpoint<A>,
-        state: ConnectionState,
-        now: u32,
-    ) -> Option<Steady<A>> {
-        self.view()
-            .steady(direction, protocol, client, other, state, now)
+        sought: Sought<A>,
+        reach: Reach,
+        now: impl FnOnce() -> u32,
+    ) -> Result<Steady<A>, Missing> {
+        self.view().steady(sought, reach, now)
     }
 }
 

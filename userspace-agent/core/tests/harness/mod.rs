@@ -10,7 +10,9 @@ use std::net::IpAddr;
 
 use switchyard_core::core::connection::Connection;
 use switchyard_core::core::connection_state::ConnectionState;
-use switchyard_core::core::connections::{Connections, Found, Handle, Hit, Insertion};
+use switchyard_core::core::connections::{
+    Connections, Found, Handle, Hit, Insertion, Reach, Steady, Treatment,
+};
 use switchyard_core::core::drop_reason::DropReason;
 use switchyard_core::core::fragment::Piece;
 use switchyard_core::core::fragment_table::{Entry, FragmentTable, Held, Key, Later};
@@ -25,8 +27,8 @@ use switchyard_core::core::tuple::{
 };
 use switchyard_core::filter::dry::Dry;
 use switchyard_core::filter::{
-    decide, express, Context, Decision, Destination, Forward, Fragments, Options, Report, Service,
-    Services, Tables, Verdict, Version,
+    decide, look, AsItIs, Context, Decision, Destination, Express, Forward, Fragments, Options,
+    Report, Service, Services, Tables, Verdict, Version,
 };
 use zerocopy::FromBytes as _;
 
@@ -606,8 +608,9 @@ fn express_as<A: Version + Stored>(
     state: ChecksumState,
 ) -> Expressed {
     if bytes.len() < A::USUAL_HEAD {
-        None
-    } else if A::seems_tcp(bytes) {
+        return None;
+    }
+    if A::next_protocol(bytes)? == 6 {
         express_of::<A, true>(config, table, now, bytes, state)
     } else {
         express_of::<A, false>(config, table, now, bytes, state)
@@ -621,15 +624,33 @@ fn express_of<A: Version + Stored, const TCP: bool>(
     bytes: &[u8],
     state: ChecksumState,
 ) -> Expressed {
-    let glance = A::glance::<TCP>(bytes, bytes.len())?;
-    let mut bytes = bytes.to_vec();
-    if let Some(found) = express::<A, _, _, TCP, false>(config, table, glance, now) {
-        assert!(found.rewrite(&mut bytes, state));
-        return Some((found.next().into(), bytes));
+    if !A::is_usual::<TCP>(bytes, bytes.len()) {
+        return None;
     }
-    let found = express::<A, _, _, TCP, true>(config, table, glance, now)?;
-    assert!(found.rewrite(&mut bytes, state));
-    Some((found.next().into(), bytes))
+    [Reach::Home, Reach::All].into_iter().find_map(|reach| {
+        if let Ok(steady) = look::<A, _, TCP, false>(table, bytes, reach, || now) {
+            return set_out::<A, TCP, false>(config, &steady, bytes, state);
+        }
+        let steady = look::<A, _, TCP, true>(table, bytes, reach, || now).ok()?;
+        set_out::<A, TCP, true>(config, &steady, bytes, state)
+    })
+}
+
+/// What leaves, and where it goes.
+fn set_out<A: Version, const TCP: bool, const REPLY: bool>(
+    config: &Config,
+    steady: &Steady<A>,
+    bytes: &[u8],
+    state: ChecksumState,
+) -> Expressed {
+    let found = Express::<_, TCP, REPLY>::new(config, steady.destination_id)?;
+    let mut out = bytes.to_vec();
+    assert!(match steady.treatment() {
+        Treatment::Translated(to) => found.change(&mut out, state, to),
+        Treatment::Direct => found.change::<A>(&mut out, state, AsItIs),
+        Treatment::Other => return None,
+    });
+    Some((found.next::<A>(bytes)?, out))
 }
 
 /// A verdict in words, as far as a dry run can tell it.
