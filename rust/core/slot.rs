@@ -5,7 +5,8 @@
 //! The sequence number is odd while the slot holds a connection and even while it is free or
 //! being filled; each use has numbers of its own. A reader copies the fields between two looks
 //! at it and discards what it copied if it changed (a seqlock whose readers never wait), so
-//! bytes of two connections are never mixed.
+//! bytes of two connections are never mixed. For a packet that changes nothing the first look is at
+//! the state, whose word has the number as well ([`Slot::seems`]).
 //!
 //! What depends on the family is how the three endpoints lie there: [`super::slot_v4`],
 //! [`super::slot_v6`].

@@ -96,16 +96,10 @@ pub enum Direction {
 pub struct Seed(pub [u64; 2]);
 
 impl Seed {
-    /// Hashes a client's endpoint for the connection table.
+    /// Hashes what takes 64 bits.
     ///
     /// Two rounds of a 64 by 64 bit multiplication whose halves are folded together, each
     /// with its own secret. All 64 bits of the result may be used.
-    #[inline(always)]
-    pub const fn hash(self, protocol: Protocol, client: Endpoint) -> u64 {
-        self.hash_word(client.pack(protocol as u16))
-    }
-
-    /// Hashes what takes 64 bits, as [`Self::hash`] does.
     #[inline(always)]
     pub const fn hash_word(self, word: u64) -> u64 {
         let [first, second] = self.0;

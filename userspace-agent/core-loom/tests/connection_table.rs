@@ -15,7 +15,7 @@ use switchyard_core_loom::core::bucket::Bucket;
 use switchyard_core_loom::core::connection::Connection;
 use switchyard_core_loom::core::connection_state::ConnectionState as State;
 use switchyard_core_loom::core::connection_table::{ConnectionTable, Fate, Settled};
-use switchyard_core_loom::core::connections::{Connections as _, Found, Insertion};
+use switchyard_core_loom::core::connections::{Connections as _, Found, Insertion, Treatment};
 use switchyard_core_loom::core::free_list::FreeGroup;
 use switchyard_core_loom::core::memory::{Buckets, Layout, Memory};
 use switchyard_core_loom::core::method::Method;
@@ -247,7 +247,9 @@ fn resize(store: &Store) {
 fn client(number: u32) -> Endpoint {
     (0..)
         .map(|port| Endpoint::new(Ipv4Address::from_bits(7), port))
-        .filter(|client| SEED.hash(Protocol::Tcp, *client) & 3 == 0)
+        .filter(|client| {
+            Key::new(Direction::Forward, Protocol::Tcp, *client, *client).hash(SEED) & 3 == 0
+        })
         .nth(number as usize)
         .expect("one of four")
 }
@@ -649,6 +651,42 @@ fn a_slot_is_read_whole() {
         }
         writer.join().expect("writer");
         assert_eq!(slot.read(0).map(|(_, read)| read), Some(new));
+    });
+}
+
+/// The same of as much of it as a packet of a connection that only goes on needs.
+#[test]
+fn a_slot_is_had_whole() {
+    check(3, || {
+        let slot = Arc::new(Slot::<Ipv4Address>::new());
+        let old = Connection {
+            state: State::Established,
+            ..connection(0, 1, 1)
+        };
+        // The same but for what is not compared.
+        let new = Connection {
+            destination: connection(0, 1, 2).destination,
+            destination_id: 9,
+            ..old
+        };
+        slot.fill(&old);
+        slot.publish();
+        let writer = {
+            let slot = slot.clone();
+            spawn(1, move || {
+                slot.retire();
+                slot.fill(&new);
+                slot.publish();
+            })
+        };
+        let key = Key::of(&old);
+        let seen = slot.seems(key, State::Established);
+        if let Some(had) = seen.and_then(|seen| slot.steady(seen, key, || 7)) {
+            let of = |one: Connection| (Treatment::Translated(one.destination), one.destination_id);
+            let had = (had.treatment(), had.destination_id);
+            assert!(had == of(old) || had == of(new), "{had:?}");
+        }
+        writer.join().expect("writer");
     });
 }
 

@@ -604,10 +604,10 @@ fn refused_memory<A: Numbered>() {
 #[test]
 fn seeds_differ() {
     let client = endpoint("10.0.0.1", 1);
-    let hash = |seed| Seed(seed).hash(Protocol::Tcp, client);
-    assert_ne!(hash([1, 2]), hash([1, 3]));
-    assert_ne!(hash([1, 2]), hash([2, 2]));
-    assert_ne!(Seed([1, 2]).hash(Protocol::Udp, client), hash([1, 2]));
+    let hash = |seed, more| Ipv4Address::hash_client(Seed(seed), Ipv4Address::pack(client, more));
+    assert_ne!(hash([1, 2], 6), hash([1, 3], 6));
+    assert_ne!(hash([1, 2], 6), hash([2, 2], 6));
+    assert_ne!(hash([1, 2], 6), hash([1, 2], 17));
     let client = Endpoint::new(Ipv6Address::from_bits(7 << 64 | 9), 1);
     let hash = |seed, more| Ipv6Address::hash_client(Seed(seed), Ipv6Address::pack(client, more));
     assert_ne!(hash([1, 2], 6), hash([1, 3], 6));
