@@ -229,7 +229,7 @@ impl Destination {
             key,
             settings,
             removed: false,
-            is_there: settings.state != State::Down,
+            is_there: is_there(&settings, false),
             deadline: deadline(&settings, now),
             counters: Arc::new(Counters::new()?, GFP_KERNEL)?,
             load: Arc::new(Load::default(), GFP_KERNEL)?,
@@ -277,7 +277,7 @@ impl Destination {
             key: self.key,
             settings,
             removed,
-            is_there: !removed && settings.state != State::Down,
+            is_there: is_there(&settings, removed),
             deadline,
             counters: self.counters.clone(),
             load: self.load.clone(),
@@ -325,6 +325,12 @@ impl Destination {
             remaining
         })
     }
+}
+
+/// Whether packets of its connections are given to a destination; worked out once, as each of them
+/// asks.
+fn is_there(settings: &DestinationSettings, removed: bool) -> bool {
+    !removed && settings.state != State::Down
 }
 
 /// When the connections left are to be ended.

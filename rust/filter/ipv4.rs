@@ -126,12 +126,11 @@ impl Version for Ipv4Address {
     }
 
     #[inline(always)]
-    fn ends(head: &[u8]) -> Option<(Endpoint<Self>, Endpoint<Self>)> {
-        let (ip, transport) = ipv4::Header::ref_from_prefix(head).ok()?;
-        let (from, to) = transport::ports(transport)?;
+    fn addresses(head: &[u8]) -> Option<(Self, Self)> {
+        let (ip, _) = ipv4::Header::ref_from_prefix(head).ok()?;
         Some((
-            Endpoint::new(Self::from_bits(ip.source.get()), from),
-            Endpoint::new(Self::from_bits(ip.destination.get()), to),
+            Self::from_bits(ip.source.get()),
+            Self::from_bits(ip.destination.get()),
         ))
     }
 

@@ -12,6 +12,7 @@ use super::segment::{
     Reading,
     Segment, //
 };
+use super::transport;
 
 /// An IP version, named by the type of its addresses, as the filter reads it.
 pub trait Version: Errors {
@@ -24,8 +25,16 @@ pub trait Version: Errors {
     /// TCP, or else of UDP, is known of it ([`Self::next_protocol`]).
     fn is_usual<const TCP: bool>(head: &[u8], len: usize) -> bool;
 
+    /// The addresses of sender and receiver in the header at the beginning of `head`.
+    fn addresses(head: &[u8]) -> Option<(Self, Self)>;
+
     /// Sender and receiver of a usual packet.
-    fn ends(head: &[u8]) -> Option<(Endpoint<Self>, Endpoint<Self>)>;
+    #[inline(always)]
+    fn ends(head: &[u8]) -> Option<(Endpoint<Self>, Endpoint<Self>)> {
+        let (source, destination) = Self::addresses(head)?;
+        let (from, to) = transport::ports(head.get(Self::HEADER_LENGTH..)?)?;
+        Some((Endpoint::new(source, from), Endpoint::new(destination, to)))
+    }
 
     /// The number of the protocol after the header at the beginning of `head`, sound or not.
     fn next_protocol(head: &[u8]) -> Option<u8>;
