@@ -6,8 +6,8 @@
 # userspace-agent/core/fuzz/found, which the tests play.  fuzz.sh --keep SECONDS: what was
 # learnt is put into the corpus, cut down to what matters.  The last line is "N passed, N failed".
 #
-# With CI set, it is always the same packets: what is new is for people to find, not for a change
-# that has nothing to do with it.
+# With CI set, it is always the same 100,000 histories: what is new is for people to find, not for a
+# change that has nothing to do with it.
 #
 # The flags are those of cargo-fuzz, but for what needs an unstable compiler: the sanitizers,
 # which would look for faults that safe code does not have.
@@ -38,7 +38,7 @@ binary=build/fuzz/target/$target/release/packets
 
 bounds=(-max_total_time="$seconds")
 if [ -n "${CI:-}" ]; then
-	bounds=(-max_total_time=300 -runs=60000 -seed=2026)
+	bounds=(-max_total_time=300 -runs=100000 -seed=2026)
 fi
 
 status=0
