@@ -47,6 +47,7 @@ pub struct Server {
     method: Method,
     encapsulation: Encapsulation,
     weight: u32,
+    is_there: bool,
 }
 
 impl Destination for Server {
@@ -67,7 +68,7 @@ impl Destination for Server {
     }
 
     fn is_there(&self) -> bool {
-        true
+        self.is_there
     }
 }
 
@@ -115,9 +116,10 @@ impl Service for Virtual {
     }
 
     fn select_stateless(&self, hash: u32) -> Option<&Server> {
-        let total: u32 = self.servers.iter().map(|server| server.weight).sum();
+        let there = || self.servers.iter().filter(|server| server.is_there);
+        let total: u32 = there().map(|server| server.weight).sum();
         let mut left = hash.checked_rem(total)?;
-        self.servers.iter().find(|server| {
+        there().find(|server| {
             let found = left < server.weight;
             left = left.wrapping_sub(server.weight);
             found
@@ -184,11 +186,35 @@ impl Config {
                         _ => Encapsulation::Ip,
                     },
                     weight: weight.parse().expect(weight),
+                    is_there: true,
                 });
                 true
             }
             _ => false,
         }
+    }
+
+    /// The destinations of this address are up, or down.
+    pub fn set_up(&mut self, at: IpAddress, is_up: bool) {
+        for server in self.servers_at(at) {
+            server.is_there = is_up;
+        }
+    }
+
+    /// Removes the destinations of this address and adds the like of them, which are others.
+    pub fn replace(&mut self, at: IpAddress) {
+        let ids = self.0.iter().flat_map(|service| &service.servers);
+        let mut last = ids.map(|server| server.id).max().unwrap_or(0);
+        for server in self.servers_at(at) {
+            last += 1;
+            server.id = last;
+            server.is_there = true;
+        }
+    }
+
+    fn servers_at(&mut self, at: IpAddress) -> impl Iterator<Item = &mut Server> {
+        let servers = self.0.iter_mut().flat_map(|service| &mut service.servers);
+        servers.filter(move |server| server.endpoint.address == at)
     }
 }
 
