@@ -14,7 +14,7 @@
 
 # waits NAME ADDRESS PORT: a client in the background; what it comes to know is in that file.
 waits() {
-	in_client timeout 30 python3 "$HERE/lib/tcp.py" wait "$2" "$3" >"$work/$1" 2>&1 &
+	in_client timeout $((30 * SLOW)) python3 "$HERE/lib/tcp.py" wait "$2" "$3" >"$work/$1" 2>&1 &
 	defer quit $!
 }
 
@@ -40,6 +40,9 @@ resets_told() {
 	grep -c "^reset" "$work/server"
 }
 
+# Seconds: all three clients have to come before the first one's are over.
+IDLE=$((2 * SLOW))
+
 work_dir
 topology veth
 expect "everybody speaks IPv6" topology6
@@ -49,9 +52,9 @@ expect "a server listens" slowwait 10 listening 1 tcp 7
 expect "the module loads" load
 expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 200ms
 expect "services are made" yardctl batch - <<-END
-	service add tcp $VIP:7 --timeout 2 --reset-at-expiry -d 10.2.1.2:7
-	service add tcp [$VIP6]:7 --timeout 2 --reset-at-expiry -d [fd00:2:1::2]:7
-	service add tcp $VIP:8 --timeout 2 -d 10.2.1.2:7
+	service add tcp $VIP:7 --timeout $IDLE --reset-at-expiry -d 10.2.1.2:7
+	service add tcp [$VIP6]:7 --timeout $IDLE --reset-at-expiry -d [fd00:2:1::2]:7
+	service add tcp $VIP:8 --timeout $IDLE -d 10.2.1.2:7
 END
 
 waits four "$VIP" 7
@@ -61,8 +64,8 @@ expect "clients of both families connect, and one of a service without resets" \
 	slowwait 10 is_ready four six none
 equal "three are active" "$(active)" 3
 # From the last packet on, and until the collector comes by.
-between "the client of IPv4 is told after two seconds" "$(after four)" 1500 $((4000 * SLOW))
-between "that of IPv6 as well" "$(after six)" 1500 $((4000 * SLOW))
+between "the client of IPv4 is told after $IDLE seconds" "$(after four)" $((IDLE * 1000 - 500)) $((4000 * SLOW))
+between "that of IPv6 as well" "$(after six)" $((IDLE * 1000 - 500)) $((4000 * SLOW))
 expect "so is the server, of both" slowwait 5 is 2 resets_told
 expect "the third connection is forgotten" slowwait 8 is 0 active
 between "the switch has sent as many" "$(counted expiry_resets)" 4 8

@@ -11,7 +11,10 @@ use ::core::{
     ffi::c_void,
     ptr, //
 };
-use kernel::error::from_err_ptr;
+use kernel::{
+    error::from_err_ptr,
+    sync::rcu, //
+};
 
 use super::{
     bh::BottomHalf,
@@ -99,6 +102,9 @@ pub(super) fn find(
     avoid: u32,
     bh: &BottomHalf,
 ) -> Result<Hop, DropReason> {
+    // The stack calls packet handlers under it, but nobody does for our threads and requests; the
+    // neighbour tables want it in name, though disabled bottom halves are as good.
+    let _guard = rcu::read_lock();
     match destination {
         IpAddress::V4(destination) => find4(net, destination, avoid, bh),
         IpAddress::V6(destination) => find6(net, destination, avoid, bh),

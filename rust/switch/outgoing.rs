@@ -2,8 +2,6 @@
 
 //! What sockets send through `yard0`: routed, and sent by the right device (Fig. 8).
 
-use kernel::sync::rcu;
-
 use super::{
     trace,
     Switch, //
@@ -33,9 +31,6 @@ use crate::{
 impl Switch {
     /// Routes a packet, its data beginning at the link-layer header, and sends it.
     pub(crate) fn send_outgoing(&self, mut packet: SkBuff, bh: &BottomHalf) {
-        // The stack calls packet handlers under it, but nobody does for an engine; the neighbour
-        // table wants it in name, though disabled bottom halves are as good.
-        let _guard = rcu::read_lock();
         let family = match packet.family() {
             Some(family) if packet.pull_link_header() => family,
             _ => return self.drop_packet(packet, DropReason::NoRoute),

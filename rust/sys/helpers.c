@@ -13,6 +13,7 @@
 #include <net/arp.h>
 #include <net/gro.h>
 #include <net/neighbour.h>
+#include <net/netdev_lock.h>
 #include <net/route.h>
 #include <net/sch_generic.h>
 #include <net/xfrm.h>
@@ -228,6 +229,8 @@ struct net_device *yard_pseudo_alloc(struct net *net, const char *name, u32 queu
 	dev->hw_features = dev->features & ~NETIF_F_RXCSUM;
 	dev->max_mtu = ETH_MAX_MTU;
 	eth_hw_addr_random(dev);
+	/* Its queues' locks are held while another device's are taken, never the other way round. */
+	netdev_lockdep_set_classes(dev);
 	return dev;
 }
 

@@ -20,6 +20,7 @@ tcp.py wait ADDRESS PORT
 """
 
 import errno
+import os
 import selectors
 import socket
 import struct
@@ -140,7 +141,7 @@ def wait(address, port):
     one, *_ = opened(address, int(port))
     begin = time.monotonic()
     print("ready", flush=True)
-    one.settimeout(15)
+    one.settimeout(15 * int(os.environ.get("SWITCHYARD_SLOW", "1")))
     try:
         print("closed" if one.recv(64) == b"" else "data")
     except ConnectionResetError:
