@@ -3,7 +3,8 @@
 #
 # The connection table with many connections: it grows without losing a packet or making one
 # wait, finds all of them, respects its limit, and gives its memory back.  TABLE_CLIENTS in the
-# environment, 2 unless it is set, says how many clients open 60,000 connections each.
+# environment, 3 unless it is set, says how many clients open 60,000 connections each; with
+# TABLE_FAMILY=6 these are of IPv6, and a few others of IPv4.
 #
 #     pktgen --> g0 ==veth== g1 [switch] o0 ==veth== o1 --> counted and dropped
 #     one flow -> p0 ==veth== p1 [switch] s0 ==veth== s1 --> timed
@@ -16,7 +17,13 @@ SERVER=10.2.0.2 SERVER6=fd02::2 PROBED=10.3.0.2
 router_mac=02:00:00:00:01:01 server_mac=02:00:00:00:02:01
 # Ports of a client, and so connections.
 PORTS=60000
-CLIENTS=${TABLE_CLIENTS:-2}
+CLIENTS=${TABLE_CLIENTS:-3}
+FAMILY=${TABLE_FAMILY:-4}
+# Bytes of an entry, and the most that a connection may take with its part of the hash.
+case $FAMILY in
+4) ENTRY=64 MOST=96 THEIRS=$VIP OTHERS=[$VIP6] ;;
+6) ENTRY=96 MOST=128 THEIRS=[$VIP6] OTHERS=$VIP ;;
+esac
 MANY=$((CLIENTS * PORTS))
 LAST=$((10 + CLIENTS))
 # Of very many, not all are sent again.
@@ -80,15 +87,26 @@ send() {
 	grep -q "^Result: OK" /proc/net/pktgen/g0
 }
 
-# from FIRST LAST: from these IPv4 clients, 10.1.0.N.
+# from FIRST LAST: from these clients of the family.
 from() {
 	local n
 	for ((n = $1; n <= $2; n++)); do
-		send "flag !IPV6" "dst $VIP" "src_min 10.1.0.$n" "src_max 10.1.0.$n" || return 1
+		"from$FAMILY" "$n" || return 1
 	done
 }
 
+# from_other N: from a client of the other family.
+from_other() {
+	"from$((10 - FAMILY))" "$1"
+}
+
+# shellcheck disable=SC2317 # called by from and from_other
+from4() {
+	send "flag !IPV6" "dst $VIP" "src_min 10.1.0.$1" "src_max 10.1.0.$1"
+}
+
 # pktgen has no range of IPv6 clients but that of ports.
+# shellcheck disable=SC2317 # called by from and from_other
 from6() {
 	send "flag IPV6" "dst6 $VIP6" "src6 fd01::$1"
 }
@@ -109,7 +127,7 @@ of_service() {
 }
 
 table_full() {
-	yardctl --json stats | jq '.drops[] | select(.reason == "table-full") | .packets'
+	yardctl --json stats | jq '[.drops[] | select(.reason == "table-full") | .packets] | add // 0'
 }
 
 # available: kilobytes that programs could have.
@@ -214,17 +232,18 @@ equal "each is a connection" "$(connections)" $MANY
 expect "the table comes to rest" slowwait $((8 + CLIENTS / 4)) at_rest
 paused "growth to $MANY connections"
 each=$((($(table_bytes) - empty_table) / MANY))
-echo "# $each bytes a connection, $(table_bytes) in all"
+equal "none found no room" "$(table_full)" 0
+echo "# $each bytes a connection of IPv$FAMILY, $(table_bytes) in all"
 # And what is kept free.
-between "they take 64 to 96 bytes each" "$each" 64 $((96 + 65536 * 64 / MANY))
+between "they take $ENTRY to $MOST bytes each" "$each" "$ENTRY" $((MOST + 65536 * ENTRY / MANY))
 expect "$FEW of them are sent again" from $((LAST - SOME + 1)) $LAST
 equal "each has arrived again" "$(arrived)" $((MANY + FEW))
-equal "and none is new" "$(of_service "$VIP")" $MANY
+equal "and none is new" "$(of_service "$THEIRS")" $MANY
 paused "known connections"
 
-expect "packets of $PORTS IPv6 connections are sent" from6 11
+expect "packets of $PORTS connections of the other family are sent" from_other 11
 equal "each has arrived" "$(arrived)" $((MANY + FEW + PORTS))
-equal "each is a connection" "$(of_service "[$VIP6]")" $PORTS
+equal "each is a connection" "$(of_service "$OTHERS")" $PORTS
 equal "both families are counted" "$(connections)" $((MANY + PORTS))
 
 expect "the limit is set while it runs" limit_of $((MANY + PORTS + 30000 + probing))

@@ -27,10 +27,12 @@ pub(crate) struct Array {
 impl Array {
     /// So many empty buckets: a power of two, at least [`LEAST`]. Sleeps.
     ///
+    /// Very many take a while: `meanwhile` is called from time to time.
+    ///
     /// # Errors
     ///
     /// `ENOMEM`; `EINVAL` for other numbers.
-    pub(super) fn new(count: usize) -> Result<Self> {
+    pub(super) fn new(count: usize, meanwhile: &mut dyn FnMut()) -> Result<Self> {
         if !count.is_power_of_two() || count < LEAST {
             return Err(EINVAL);
         }
@@ -38,6 +40,7 @@ impl Array {
         for _ in 0..count / PIECE {
             let piece = pin_init::init_array_from_fn(|_| Bucket::new());
             pieces.push(KVBox::init::<Infallible>(piece, GFP_KERNEL)?, GFP_KERNEL)?;
+            meanwhile();
         }
         Ok(Self {
             pieces,

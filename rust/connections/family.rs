@@ -133,7 +133,7 @@ impl<A: Held> Family<A> {
     ///
     /// `ENOMEM`.
     pub(super) fn new() -> Result<Self> {
-        let array = Arc::new(Array::new(LEAST)?, GFP_KERNEL)?;
+        let array = Arc::new(Array::new(LEAST, &mut || {})?, GFP_KERNEL)?;
         let arrays = Arrays {
             current: array.clone(),
             next: None,

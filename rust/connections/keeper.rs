@@ -110,22 +110,7 @@ impl<'a, A: Held> Keeper<'a, A> {
 
     /// Adds slots until there are enough, or no memory. Sleeps.
     pub(super) fn add_slots(&mut self) {
-        self.is_starved = false;
-        // Who comes too late to be seen below wakes us.
-        self.family.knows.store(false, Relaxed);
-        while self.wants_slots() {
-            let retired = &self.retired;
-            let is_taken = |number| retired.iter().any(|(taken, _)| *taken == number);
-            self.is_starved = self
-                .family
-                .add_chunk(&self.connections.shared, is_taken)
-                .is_err();
-        }
-        // What cannot be helped is no reason to be woken.
-        let low = LOW.min(headroom(self.family.count()));
-        if self.family.free() < low {
-            self.family.knows.store(true, Relaxed);
-        }
+        self.is_starved = !add_slots(self.connections, self.family, &self.retired);
     }
 
     /// Gives back what is free and more than enough. May sleep.
@@ -159,6 +144,15 @@ impl<'a, A: Held> Keeper<'a, A> {
             more if more > buckets => more,
             _ => wanted_buckets(count, buckets, LEAST),
         };
+        if self.resize.begins(buckets, wanted) {
+            // Slots may run out meanwhile.
+            let (connections, family, retired) = (self.connections, self.family, &self.retired);
+            let mut meanwhile = || _ = add_slots(connections, family, retired);
+            if !self.resizer.make(wanted, &mut meanwhile) {
+                self.is_starved = true;
+                return;
+            }
+        }
         if !self.resize.advance(&mut self.resizer, buckets, wanted) {
             self.is_starved = true;
         }
@@ -168,7 +162,6 @@ impl<'a, A: Held> Keeper<'a, A> {
             self.resize.copy(&table, &mut self.resizer);
             drop(bh);
             current.yield_if_needed();
-            // Slots may run out meanwhile.
             self.add_slots();
         }
     }
@@ -205,6 +198,28 @@ impl<'a, A: Held> Keeper<'a, A> {
             }
         }
     }
+}
+
+/// Adds slots to a family until there are enough; false if there was no memory. The places of the
+/// chunks that are `retired` are not to be used yet. Sleeps.
+fn add_slots<A: Held>(
+    connections: &Connections,
+    family: &Family<A>,
+    retired: &[(u32, RetiredChunk<A>)],
+) -> bool {
+    let is_taken = |number| retired.iter().any(|(taken, _)| *taken == number);
+    let mut is_starved = false;
+    // Who comes too late to be seen below wakes us.
+    family.knows.store(false, Relaxed);
+    while !is_starved && connections.wants_slots(family) {
+        is_starved = family.add_chunk(&connections.shared, is_taken).is_err();
+    }
+    // What cannot be helped is no reason to be woken.
+    let low = LOW.min(headroom(family.count()));
+    if family.free() < low {
+        family.knows.store(true, Relaxed);
+    }
+    !is_starved
 }
 
 const _: () = assert!(CHUNK % BATCH == 0);

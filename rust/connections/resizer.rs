@@ -27,6 +27,8 @@ use crate::{
 /// What a family has beside what it publishes, while its size changes.
 pub(super) struct Resizer<'a, A: Held> {
     family: &'a Family<A>,
+    /// The array of the change that begins next.
+    made: Option<Array>,
     /// The new array, and what says that it is the only one.
     new: Option<(Arc<Array>, Arc<Arrays>)>,
     /// What said that the old one is.
@@ -41,6 +43,7 @@ impl<'a, A: Held> Resizer<'a, A> {
     pub(super) fn new(family: &'a Family<A>) -> Self {
         Self {
             family,
+            made: None,
             new: None,
             old: None,
             array: None,
@@ -49,15 +52,23 @@ impl<'a, A: Held> Resizer<'a, A> {
         }
     }
 
-    /// Makes all that a change to so many buckets needs, so that nothing later can fail.
-    fn prepare(&mut self, buckets: usize) -> Result<Arc<Arrays>> {
+    /// Makes the array for a change to so many buckets, which is to begin right after; whether
+    /// there was memory. Calls `meanwhile` from time to time. Sleeps.
+    pub(super) fn make(&mut self, buckets: usize, meanwhile: &mut dyn FnMut()) -> bool {
+        self.made = Array::new(buckets, meanwhile).ok();
+        self.made.is_some()
+    }
+
+    /// Makes what else such a change needs, so that nothing later can fail.
+    fn prepare(&mut self) -> Result<Arc<Arrays>> {
+        let made = self.made.take().ok_or(ENOMEM)?;
         let only = |current| Arrays {
             current,
             next: None,
             fills: AtomicBool::new(false),
         };
         let current = self.family.arrays.get();
-        let array = Arc::new(Array::new(buckets)?, GFP_KERNEL)?;
+        let array = Arc::new(made, GFP_KERNEL)?;
         let both = Arrays {
             next: Some(array.clone()),
             ..only(current.current.clone())
@@ -80,8 +91,8 @@ impl<'a, A: Held> Resizer<'a, A> {
 }
 
 impl<A: Held> Stages for Resizer<'_, A> {
-    fn announce(&mut self, buckets: usize) -> bool {
-        match self.prepare(buckets) {
+    fn announce(&mut self, _buckets: usize) -> bool {
+        match self.prepare() {
             Ok(both) => self.publish(Some(both)),
             Err(_) => return false,
         }

@@ -97,6 +97,11 @@ impl Resize {
         matches!(self.step, Step::Copying(_))
     }
 
+    /// Whether [`Self::advance`] would begin a change.
+    pub fn begins(&self, buckets: usize, wanted: usize) -> bool {
+        self.step == Step::Idle && self.rest == 0 && buckets != wanted
+    }
+
     /// Goes on to the next step if it is time for it, or begins if the table has another number
     /// of buckets than `wanted`. False if there was no memory to begin with.
     pub fn advance(&mut self, stages: &mut impl Stages, buckets: usize, wanted: usize) -> bool {
@@ -104,14 +109,13 @@ impl Resize {
             return true;
         }
         if self.step == Step::Idle {
-            if self.rest > 0 {
-                self.rest = self.rest.wrapping_sub(1);
-            } else if buckets != wanted {
+            if self.begins(buckets, wanted) {
                 if !stages.announce(wanted) {
                     return false;
                 }
                 self.step = Step::Announced;
             }
+            self.rest = self.rest.saturating_sub(1);
             return true;
         }
         if !stages.has_elapsed() {
