@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Memory runs out: each allocation of the module's loading and of each request fails in its
-# turn.  What is asked for is refused and all is as it was, or it is done in full; giving
-# back and unloading cannot fail.  Takes a kernel with fault injection, such as that of
-# "make check-debug".  Packets have a scenario of their own, starvation.sh.
+# Memory runs out: each allocation of each request fails in its turn.  What is asked for is
+# refused and all is as it was, or it is done in full; giving back and unloading cannot
+# fail.  Takes a kernel with fault injection, such as that of "make check-debug".  The
+# module's loading and packets have scenarios of their own, allocation-loading.sh and
+# starvation.sh.
 #
 #     switch: back1 10.2.1.1, yard0 10.9.9.1 --- veth --- server1 10.2.1.2
 
@@ -29,9 +30,7 @@ yard_address() {
 YARD=10.9.9.1
 
 need python3 ping
-[ -f "$MODULE" ] || skip_all "$MODULE has not been built"
 topology veth
-relay "the loading was gone through" walk load "$MODULE"
 expect "the module loads" load
 expect "yard0 gets an address" yard_address
 relay "the requests were gone through" walk requests "${back[1]}" "$YARD" 10.2.1.2

@@ -3,10 +3,10 @@
 //! A bucket: one cache line of references to connections.
 //!
 //! Seven words hold a tag (the upper half of the hash) and a slot index plus 1; 0 is empty. A
-//! connection whose home bucket is full lies in one of the following buckets, and never moves
+//! connection whose home bucket is full lies at a distance from it, and never moves
 //! as long as it lives, so that a reader cannot miss it. The eighth word belongs to the
 //! connections at home here: its lowest bit is a lock for those who change them, and its
-//! nibbles 1 to 15 count how many of them lie 1 to 15 buckets further on. Readers go there only
+//! nibbles 1 to 15 count how many of them lie at the distances 1 to 15. Readers go there only
 //! if the count says so, and take no lock.
 
 use super::atomic::{
@@ -189,7 +189,7 @@ pub struct Locked<'a> {
 }
 
 impl Locked<'_> {
-    /// Counts one more connection `distance` buckets further on; before it is put there.
+    /// Counts one more connection at this distance; before it is put there.
     pub fn spilled(&self, distance: usize) {
         self.change(|head| head.wrapping_add(unit(distance)));
     }

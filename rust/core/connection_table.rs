@@ -125,7 +125,7 @@ pub struct ConnectionTable<A, M> {
     family: PhantomData<A>,
 }
 
-/// Where the connections of a hash begin in an array: the buckets from its home on.
+/// Where the connections of a hash lie in an array: in the bucket that is its home, or at a distance.
 struct Home<'a, B> {
     buckets: &'a B,
     hash: u64,
@@ -137,13 +137,19 @@ impl<'a, B: Buckets> Home<'a, B> {
         Self { buckets, hash }
     }
 
-    /// The bucket `distance` further on than home, round the end.
+    /// The bucket at this distance from home, at most [`bucket::REACH`].
+    ///
+    /// The next one is the first, then the steps grow: triangular numbers, round the end, which are
+    /// different buckets whatever (power of two) there are of them. If all lay side by side, what
+    /// does not find room in one would crowd the next, and of a million buckets sixteen in a row
+    /// would be full before the table is two thirds full.
     #[inline(always)]
     fn bucket(&self, distance: usize) -> Option<&'a Bucket> {
         // The upper half of the hash is the tag.
         let home = (self.hash & 0xffff_ffff) as usize;
+        let offset = distance.wrapping_mul(distance.wrapping_add(1)) / 2;
         self.buckets
-            .bucket(home.wrapping_add(distance) & self.buckets.mask())
+            .bucket(home.wrapping_add(offset) & self.buckets.mask())
     }
 
     /// Locks the connections of this home.

@@ -17,7 +17,7 @@ use super::tuple::{
 /// References in one bucket.
 pub const ENTRIES: usize = 7;
 
-/// How many buckets past its home a connection may lie: at most 15.
+/// In how many buckets beside its home a connection may lie: at most 15.
 pub const REACH: usize = 15;
 
 /// Chunks in a group of free lists: at most 64.

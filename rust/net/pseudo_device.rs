@@ -284,7 +284,9 @@ impl<T: Driver> PseudoDevice<T> {
             }
             // The kernel does not look whether there was memory for the name in sysfs; the lack of
             // a name is then called an argument that is wrong, of which there is none otherwise.
-            return Err(if error == EINVAL { ENOMEM } else { error });
+            // And what has no memory for sysctls or a notification says so in its own way.
+            let is_memory = [EINVAL, ENOBUFS].contains(&error);
+            return Err(if is_memory { ENOMEM } else { error });
         }
         for receiver in receivers.iter() {
             // SAFETY: Added above, and disabled as all are at first.

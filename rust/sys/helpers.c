@@ -217,10 +217,8 @@ struct net_device *yard_pseudo_alloc(struct net *net, const char *name, u32 queu
 	dev_net_set(dev, net);
 	dev->netdev_ops = ops;
 	dev->ethtool_ops = ethtool;
-	dev->flags |= IFF_NOARP;
-	dev->flags &= ~(IFF_BROADCAST | IFF_MULTICAST);
-	dev->priv_flags |= IFF_NO_QUEUE | IFF_LIVE_ADDR_CHANGE |
-			   IFF_NO_ADDRCONF;
+	dev->flags = IFF_NOARP;
+	dev->priv_flags |= IFF_NO_QUEUE | IFF_LIVE_ADDR_CHANGE | IFF_NO_ADDRCONF;
 	dev->netns_immutable = true;
 	dev->pcpu_stat_type = NETDEV_PCPU_STAT_TSTATS;
 	/* What comes in has been checked by the device that it came by, or will be. */

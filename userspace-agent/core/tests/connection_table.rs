@@ -266,13 +266,18 @@ fn a_crowded_home<A: Numbered>() {
     }
 }
 
-/// A table of the size that it should have has room near every bucket.
+/// A table of the size that it should have has room for every home, and also while many more come
+/// before it has grown.
 fn nothing_refused_below_the_limit<A: Numbered>() {
     let limit: u32 = 1 << 14;
     for seed in 0..3 {
         // As full as it gets before it grows.
         let buckets = wanted_buckets(limit, 1 << 8, 1 << 8);
-        for limit in [limit, buckets as u32 / 2 * 9] {
+        for (buckets, limit) in [
+            (buckets, limit),
+            (buckets, buckets as u32 / 2 * 9),
+            (1 << 16, (1 << 16) * 5),
+        ] {
             let table = Table::<A>::new(buckets, limit, Seed([seed, 9]));
             for chunk in 0..table.slots() / CHUNK {
                 table.add(chunk);

@@ -22,10 +22,10 @@ use switchyard_core::core::tuple::{Ipv4Address, Ipv6Address, Seed};
 
 const MANY: u32 = 10_000_000;
 
-/// What the module keeps free (rust/connections/keeper.rs), and its chunks.
+/// What the module keeps free (rust/connections/keeper.rs), its chunks, and its fewest buckets.
 const HEADROOM: u32 = 8 * CHUNK;
 const CHUNK: u32 = 1 << 13;
-const LEAST: usize = 1 << 14;
+const LEAST: usize = 1 << 15;
 
 /// Bytes for so many connections that came one by one: slots, those kept free, and buckets.
 fn bytes<A: Stored>(connections: u32) -> usize {
