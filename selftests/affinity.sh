@@ -27,7 +27,7 @@ met() {
 		else
 			arguments+=(--next -4 --resolve "four:80:$VIP" "http://four/who?[1-2]")
 		fi
-		arguments+=(--interface "$address" -sS --max-time 20 --connect-timeout 5 -H 'Connection: close')
+		arguments+=(--interface "$address" -sS --max-time $((20 * SLOW)) --connect-timeout $((5 * SLOW)) -H 'Connection: close')
 	done
 	in_client curl "${arguments[@]:1}" | awk '
 		!($2 in met) { order[++n] = $2; met[$2] = last[$2] = $1 }

@@ -18,7 +18,7 @@
 
 set_stage
 change_channels adaptive
-expect "igb is released" timeout 10 yardctl release "$B"
+expect "igb is released" timeout $((10 * SLOW)) yardctl release "$B"
 
 # Queues that come after the claim are left to their interrupts.
 expect "igb has two queues" channels 2

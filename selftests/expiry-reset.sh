@@ -84,7 +84,7 @@ expect "a connection is made" slowwait 10 is_ready more
 expect "it expires" slowwait 10 is expired eval \
 	'yardctl --json connections --state expired | jq -r "[.[].state] | unique[]"'
 port=$(yardctl --json connections --state expired | jq -r '.[0].client_port')
-in_client timeout 20 python3 "$HERE/lib/tcp.py" again "$VIP" 7 "$port" 3 server >"$work/again"
+in_client timeout $((20 * SLOW)) python3 "$HERE/lib/tcp.py" again "$VIP" 7 "$port" 3 server >"$work/again"
 equal "another one on the same port is served" "$(awk '{ print $2 }' "$work/again" | paste -sd ' ')" \
 	"server1 server1 server1"
 between "at once" "$(sort -n "$work/again" | awk 'END { print $1 }')" 0 $((700 * SLOW))

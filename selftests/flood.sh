@@ -23,7 +23,7 @@ get() {
 	local family=$1 path=$2
 	shift 2
 	in_client curl "-$family" --resolve "name:80:$([ "$family" = 4 ] && echo $VIP || echo $VIP6)" \
-		-sS --max-time 20 --connect-timeout 10 "$@" "http://name$path"
+		-sS --max-time $((20 * SLOW)) --connect-timeout $((10 * SLOW)) "$@" "http://name$path"
 }
 
 # flood FAMILY SECONDS: in the background; how many were sent goes to a file.
@@ -118,7 +118,7 @@ for family in 4 6; do
 	expect "a download has begun (IPv$family)" slowwait 5 at_least 100000 stat -c %s "$work/known"
 	state
 	bytes=$table_bytes before=$connections
-	flood "$family" 40
+	flood "$family" $((40 * SLOW))
 	expect "the flood has come" slowwait 20 at_least $((HALF_OPEN - 1)) half_open
 	clients "$family" >"$work/clients" &
 	real=$!

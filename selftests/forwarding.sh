@@ -37,10 +37,10 @@ opens() {
 upload() {
 	local n=$1 sink
 	rm -f "$work/sink$n"
-	in_server "$n" sh -c "timeout 30 nc -l -p 81 >$work/sink$n" </dev/null &
+	in_server "$n" sh -c "timeout $((30 * SLOW)) nc -l -p 81 >$work/sink$n" </dev/null &
 	sink=$!
 	slowwait 5 listening "$n" tcp 81
-	in_client sh -c "timeout 25 nc -N -w 20 $VIP 81 <$work/blob" || return 1
+	in_client sh -c "timeout $((25 * SLOW)) nc -N -w 20 $VIP 81 <$work/blob" || return 1
 	wait "$sink"
 	cmp "$work/blob" "$work/sink$n"
 }

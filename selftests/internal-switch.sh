@@ -82,7 +82,7 @@ get() {
 	local family=$1 path=$2
 	shift 2
 	in_client curl "-$family" --resolve "name:80:$([ "$family" = 4 ] && echo $VIP || echo $VIP6)" \
-		-sS --max-time 20 --connect-timeout 5 "$@" "http://name$path"
+		-sS --max-time $((20 * SLOW)) --connect-timeout $((5 * SLOW)) "$@" "http://name$path"
 }
 
 # sent DEVICE, received DEVICE: packets by the card's own count.
@@ -138,7 +138,7 @@ equal "nothing was dropped" "$(yardctl --json stats | jq '[.drops[].packets] | a
 # What the control CPU has nobody for, its own stack refuses, over the same way.
 expect "a port that nobody listens at is a service" yardctl service add tcp "$VIP:81" -d "$REAL:8081"
 status=0
-in_client curl -sS --max-time 5 "http://$VIP:81/" 2>/dev/null || status=$?
+in_client curl -sS --max-time $((5 * SLOW)) "http://$VIP:81/" 2>/dev/null || status=$?
 equal "it is refused" "$status" 7
 equal "by the control CPU, not by the switch" "$(dropped reset-sent)" 0
 finish

@@ -19,17 +19,17 @@ SERVICE="[$VIP6]:80"
 # fetch6 COUNT: so many requests of the IPv6 service.
 fetch6() {
 	# By a name, since curl would take the address's brackets for those of a range.
-	in_client curl -6 --resolve "service:80:$VIP6" -sS --max-time 20 --connect-timeout 5 \
+	in_client curl -6 --resolve "service:80:$VIP6" -sS --max-time $((20 * SLOW)) --connect-timeout $((5 * SLOW)) \
 		-H 'Connection: close' "http://service/who?[1-$1]"
 }
 
 # Whether 200 kB from the client come to server 2 as they were sent, on port 81.
 upload() {
 	rm -f "$work/sink"
-	in_server 2 sh -c "timeout 30 nc -6 -l -p 81 >$work/sink" </dev/null &
+	in_server 2 sh -c "timeout $((30 * SLOW)) nc -6 -l -p 81 >$work/sink" </dev/null &
 	local sink=$!
 	slowwait 5 listening 2 tcp 81
-	in_client sh -c "timeout 25 nc -6 -N -w 20 $VIP6 81 <$work/blob" || return 1
+	in_client sh -c "timeout $((25 * SLOW)) nc -6 -N -w 20 $VIP6 81 <$work/blob" || return 1
 	wait "$sink"
 	cmp "$work/blob" "$work/sink"
 }
@@ -57,7 +57,7 @@ equal "the connections are listed" "$(yardctl --json connections | jq \
 	'[.[] | select(.client_address == "fd00:1::2" and .service_address == "fd00:9::9")] | length')" 20
 expect "the service's address answers a ping" in_client ping -6 -q -c 2 -W 2 "$VIP6"
 expect "a wrong port is refused" eval \
-	'! in_client curl -6 -g -sS --max-time 5 "http://[$VIP6]:81/" && [ "$(dropped reset-sent)" = 1 ]'
+	'! in_client curl -6 -g -sS --max-time $((5 * SLOW)) "http://[$VIP6]:81/" && [ "$(dropped reset-sent)" = 1 ]'
 expect "yard0 answers a ping" in_client ping -6 -q -c 2 -W 2 "$YARD"
 
 for n in 1 2; do

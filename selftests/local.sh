@@ -24,15 +24,15 @@ serve_here() {
 
 # who FAMILY COUNT: who has answered so many requests of the service of that family.
 who() {
-	in_client curl "-$1" --resolve "four:80:$VIP" --resolve "six:80:$VIP6" -sS --max-time 20 \
-		--connect-timeout 5 -H 'Connection: close' \
+	in_client curl "-$1" --resolve "four:80:$VIP" --resolve "six:80:$VIP6" -sS --max-time $((20 * SLOW)) \
+		--connect-timeout $((5 * SLOW)) -H 'Connection: close' \
 		"http://$([ "$1" = 4 ] && echo four || echo six)/who?[1-$2]" >"$work/answers"
 	tally "$work/answers"
 }
 
 # blob FAMILY: whether a file of 2 MB comes whole.
 blob() {
-	in_client curl "-$1" --resolve "four:80:$VIP" --resolve "six:80:$VIP6" -sS --max-time 20 \
+	in_client curl "-$1" --resolve "four:80:$VIP" --resolve "six:80:$VIP6" -sS --max-time $((20 * SLOW)) \
 		-o "$work/got" "http://$([ "$1" = 4 ] && echo four || echo six)/file/blob" &&
 		cmp "$work/blob" "$work/got"
 }

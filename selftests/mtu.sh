@@ -71,9 +71,9 @@ in_client ethtool -K peer0 tso on gso on >/dev/null
 expect "a service of UDP, for tracepath" eval 'yardctl service add udp "$VIP:*" -d 10.2.1.2 &&
 	yardctl service add udp "[$VIP6]:*" -d "[fd00:2:1::2]"'
 forget
-expect "tracepath finds it over IPv4" eval 'in_client timeout 20 tracepath -n -m 4 "$VIP" >"$work/path4" &&
+expect "tracepath finds it over IPv4" eval 'in_client timeout $((20 * SLOW)) tracepath -n -m 4 "$VIP" >"$work/path4" &&
 	grep -q "pmtu 1400" "$work/path4"' || sed 's/^/#   /' "$work/path4"
-expect "and over IPv6" eval 'in_client timeout 20 tracepath -6 -n -m 4 "$VIP6" >"$work/path6" &&
+expect "and over IPv6" eval 'in_client timeout $((20 * SLOW)) tracepath -6 -n -m 4 "$VIP6" >"$work/path6" &&
 	grep -q "pmtu 1400" "$work/path6"' || sed 's/^/#   /' "$work/path6"
 
 # A client that leaves cutting packets to others: its segments, merged or not, travel in fragments.

@@ -15,7 +15,7 @@
 SERVICE=$VIP:80
 
 same_content() {
-	in_client curl -sS --max-time 30 -o "$work/copy" "http://$SERVICE/file/blob" &&
+	in_client curl -sS --max-time $((30 * SLOW)) -o "$work/copy" "http://$SERVICE/file/blob" &&
 		cmp "$work/blob" "$work/copy"
 }
 

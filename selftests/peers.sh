@@ -56,7 +56,7 @@ iperf() {
 	local address=$VIP
 	[ "$1" = 4 ] || address=$VIP6
 	shift
-	in_client timeout 30 iperf3 -c "$address" -t 1 -J "$@" >"$work/iperf.json" || {
+	in_client timeout $((30 * SLOW)) iperf3 -c "$address" -t 1 -J "$@" >"$work/iperf.json" || {
 		jq -r .error "$work/iperf.json"
 		return 1
 	}
@@ -73,7 +73,7 @@ watch() {
 
 # load_of URL: wrk, with neither errors of sockets nor answers other than 200.
 load_of() {
-	in_client timeout 30 wrk -t 1 -c 8 -d 1 "$1" >"$work/wrk" 2>&1 || return 1
+	in_client timeout $((30 * SLOW)) wrk -t 1 -c 8 -d 1 "$1" >"$work/wrk" 2>&1 || return 1
 	cat "$work/wrk"
 	! grep -qE 'Socket errors|Non-2xx' "$work/wrk" &&
 		[ "$(awk '/requests in/ { print $1 }' "$work/wrk")" -gt 20 ]
@@ -86,7 +86,7 @@ dns() {
 
 # perf_of ADDRESS: dnsperf; no query is lost.
 perf_of() {
-	in_client timeout 30 dnsperf -s "$1" -d "$work/queries" -l 1 -c 4 -q 8 -t 5 >"$work/dnsperf" 2>&1
+	in_client timeout $((30 * SLOW)) dnsperf -s "$1" -d "$work/queries" -l 1 -c 4 -q 8 -t 5 >"$work/dnsperf" 2>&1
 	cat "$work/dnsperf"
 	awk '/Queries lost:/ { lost = $3 } /Queries completed:/ { done = $3 }
 		/Response codes:/ { right = $4 } END { exit !(lost == 0 && done > 50 && right == done) }' "$work/dnsperf"
@@ -94,7 +94,7 @@ perf_of() {
 
 # hops ADDRESS OPTION...: who traceroute meets, a line each.
 hops() {
-	in_client timeout 20 traceroute -n -q 1 -w 2 -m 4 "${@:2}" "$1" 2>&1 |
+	in_client timeout $((20 * SLOW)) traceroute -n -q 1 -w 2 -m 4 "${@:2}" "$1" 2>&1 |
 		awk 'NR > 1 { print $2 }' | paste -sd ' '
 }
 
@@ -131,12 +131,12 @@ expect "all devices are claimed" claim_all --cpus 1,2 --idle-timeout 1s
 expect "services are made" yardctl batch "$work/services"
 
 yardctl --json stats | jq '[.drops[].packets] | add' >"$work/drops"
-expect "curl fetches twenty times by one connection" eval 'in_client curl -sS --max-time 20 \
+expect "curl fetches twenty times by one connection" eval 'in_client curl -sS --max-time $((20 * SLOW)) \
 	"http://$VIP/who?[1-20]" >"$work/answers" && [ "$(sort -u "$work/answers" | wc -l)" = 1 ] &&
 	[ "$(wc -l <"$work/answers")" = 20 ]'
 expect "and from both servers by twenty" eval 'fetch 20 >"$work/answers" &&
 	[ "$(tally "$work/answers")" = "server1=10 server2=10" ]'
-expect "a file over IPv6" eval 'in_client curl -sS --max-time 20 --resolve "s:80:$VIP6" \
+expect "a file over IPv6" eval 'in_client curl -sS --max-time $((20 * SLOW)) --resolve "s:80:$VIP6" \
 	-o "$work/copy" "http://s/file/blob" && cmp "$work/blob" "$work/copy"'
 expect "wrk over IPv4" load_of "http://$VIP/who"
 expect "wrk over IPv6" load_of "http://[$VIP6]/who"

@@ -42,7 +42,7 @@ for policy in busy adaptive; do
 	expect "$policy: veth is claimed" yardctl claim near0 --cpus 2 --policy "$policy"
 	expect "$policy: packets flow" flows
 	: >"$events"
-	expect "$policy: veth is deleted" timeout 20 ip link del near0
+	expect "$policy: veth is deleted" timeout $((20 * SLOW)) ip link del near0
 	expect "$policy: and not claimed any more" gone near0
 	expect "$policy: which is told" wait_for 3000 released near0
 	equal "$policy: igb is as it was" "$(claims)" 4
@@ -52,7 +52,7 @@ for policy in busy adaptive; do
 	expect "$policy: the new one is claimed" yardctl claim near0 --cpus 2 --policy "$policy"
 	expect "$policy: packets flow" flows
 	: >"$events"
-	expect "$policy: its other end is deleted" timeout 20 ip -n "$server" link del far0
+	expect "$policy: its other end is deleted" timeout $((20 * SLOW)) ip -n "$server" link del far0
 	expect "$policy: and it is not claimed any more" gone near0
 	expect "$policy: which is told" wait_for 3000 released near0
 	expect "$policy: there is a new pair" pair
@@ -60,7 +60,7 @@ for policy in busy adaptive; do
 	expect "$policy: the newest is claimed" yardctl claim near0 --cpus 2 --policy "$policy"
 	expect "$policy: packets flow" flows
 	: >"$events"
-	expect "$policy: it moves away" timeout 20 ip link set near0 netns "$elsewhere"
+	expect "$policy: it moves away" timeout $((20 * SLOW)) ip link set near0 netns "$elsewhere"
 	expect "$policy: and is not claimed any more" gone near0
 	expect "$policy: which is told" wait_for 3000 released near0
 	expect "$policy: it works where it is" eval '
@@ -76,11 +76,11 @@ for policy in busy adaptive; do
 	slot=$(basename "$(readlink -f "/sys/class/net/$B/device")")
 	address=$(cat "/sys/class/net/$B/address")
 	: >"$events"
-	expect "$policy: the card is pulled" timeout 20 tee "/sys/bus/pci/devices/$slot/remove" <<<1
+	expect "$policy: the card is pulled" timeout $((20 * SLOW)) tee "/sys/bus/pci/devices/$slot/remove" <<<1
 	equal "$policy: its queues are not claimed" "$(claims '.ifname != "near0"')" 0
 	expect "$policy: which is told" wait_for 3000 released "$B"
 	equal "$policy: its engine is gone" "$(engines)" switchyard/2
-	expect "$policy: the card is plugged in" timeout 20 tee /sys/bus/pci/rescan <<<1
+	expect "$policy: the card is plugged in" timeout $((20 * SLOW)) tee /sys/bus/pci/rescan <<<1
 	expect "$policy: it is there" wait_for 10000 eval '[ -n "$(card "$address")" ]'
 	ip link set "$(card "$address")" name "$B"
 	expect "$policy: and has its place" plug

@@ -54,7 +54,7 @@ expect "the others answer" answers_more 20
 equal "server 1 no more" "$(answers_of 1)" "$one"
 expect "the long connection lives on" echoes removed
 equal "new ones to its service are refused" \
-	"$(in_client curl -sS --max-time 5 "http://$LONG/" >/dev/null 2>&1; echo $?)" 7
+	"$(in_client curl -sS --max-time $((5 * SLOW)) "http://$LONG/" >/dev/null 2>&1; echo $?)" 7
 
 expect "server 1 is put back, server 2 gets the weight 0" eval '
 	yardctl destination add tcp "$SERVICE" 10.2.1.2:80 &&

@@ -14,7 +14,7 @@ refused_quickly() {
 	local start code
 	start=$(timestamp_ms)
 	code=0
-	in_client curl -sS --max-time 10 "http://$VIP:$1/" || code=$?
+	in_client curl -sS --max-time $((10 * SLOW)) "http://$VIP:$1/" || code=$?
 	echo "curl's status $code after $(($(timestamp_ms) - start)) ms"
 	[ "$code" -eq 7 ] && [ $(($(timestamp_ms) - start)) -lt 3000 ]
 }

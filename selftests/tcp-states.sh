@@ -48,7 +48,7 @@ syns_again() {
 again() {
 	local how=$1 count=$2 resent
 	resent=$(syns_again)
-	in_client timeout 20 python3 "$HERE/lib/tcp.py" again "$VIP" 7 "$port" "$count" "$how" \
+	in_client timeout $((20 * SLOW)) python3 "$HERE/lib/tcp.py" again "$VIP" 7 "$port" "$count" "$how" \
 		>"$work/again" 2>"$work/again.log"
 	port=$((port + 1))
 	equal "each of $count connections on the same port has come about ($how)" \

@@ -42,7 +42,7 @@ tracing_off() {
 get() {
 	local address=$1 port=$2 path=$3
 	shift 3
-	in_client curl -sS --max-time 10 --resolve "service:$port:$address" -H 'Connection: close' \
+	in_client curl -sS --max-time $((10 * SLOW)) --resolve "service:$port:$address" -H 'Connection: close' \
 		-o /dev/null "$@" "http://service:$port/$path"
 }
 

@@ -21,7 +21,7 @@ PART=130000
 # order of turns each comes from another server.
 download() {
 	mkfifo "$work/pipe$1"
-	in_client curl -sS --max-time 60 -D "$work/head$1" -o "$work/pipe$1" \
+	in_client curl -sS --max-time $((60 * SLOW)) -D "$work/head$1" -o "$work/pipe$1" \
 		"http://$VIP/file/blob" 2>"$work/log$1" &
 	downloads[$1]=$!
 	defer quit $!
@@ -36,7 +36,7 @@ download() {
 read_on() {
 	local n files=() sizes
 	for n; do
-		timeout 10 head -c "$PART" <&"${pipes[n]}" >>"$work/got$n"
+		timeout $((10 * SLOW)) head -c "$PART" <&"${pipes[n]}" >>"$work/got$n"
 		files+=("$work/got$n")
 		have[n]=$((${have[n]:-0} + PART))
 		sizes+=${have[n]}$'\n'
@@ -46,7 +46,7 @@ read_on() {
 
 # ends N: whether the rest comes, and all is as it was.
 ends() {
-	timeout 20 cat <&"${pipes[$1]}" >>"$work/got$1"
+	timeout $((20 * SLOW)) cat <&"${pipes[$1]}" >>"$work/got$1"
 	wait "${downloads[$1]}" && cmp "$work/site/blob" "$work/got$1"
 }
 

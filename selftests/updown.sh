@@ -16,7 +16,7 @@
 down_and_up() {
 	local i
 	for ((i = 0; i < $2; i++)); do
-		timeout 10 ip link set "$1" down && timeout 10 ip link set "$1" up || return 1
+		timeout $((10 * SLOW)) ip link set "$1" down && timeout $((10 * SLOW)) ip link set "$1" up || return 1
 	done
 }
 
@@ -47,9 +47,9 @@ for policy in busy adaptive; do
 	expect "$policy: packets flow again" flows
 	# Down as it is released.
 	ip link set "$B" down
-	expect "$policy: igb is released while it is down" timeout 10 yardctl release "$B"
+	expect "$policy: igb is released while it is down" timeout $((10 * SLOW)) yardctl release "$B"
 	ip link set "$B" up
-	expect "$policy: veth is released" timeout 10 yardctl release near0
+	expect "$policy: veth is released" timeout $((10 * SLOW)) yardctl release near0
 	expect "$policy: both devices work" wait_for 10000 reachable
 	equal "$policy: no engine is left" "$(engines)" ""
 done

@@ -21,10 +21,10 @@ expect "packets flow" flows
 expect "the engine takes them" wait_for 5000 eval '[ "$(yardctl --json claims |
 	jq "[.[] | select(.ifname == \"near0\").packets] | add")" -gt 20 ]'
 expect "packets flow" flows
-expect "its NAPI instances go away" timeout 20 ethtool -K near0 gro off
+expect "its NAPI instances go away" timeout $((20 * SLOW)) ethtool -K near0 gro off
 expect "the queue is absent" wait_for 3000 claims_are 1 '.state == "absent"'
 expect "packets flow, past NAPI" flows
-expect "its NAPI instances come back" timeout 20 ethtool -K near0 gro on
+expect "its NAPI instances come back" timeout $((20 * SLOW)) ethtool -K near0 gro on
 expect "the queue is polled again" wait_for 3000 claims_are 1 '.state == "polled"'
 expect "packets flow" flows
 expect "both are released" eval 'yardctl release near0 && yardctl release "$B"'

@@ -36,7 +36,7 @@ policy_route() {
 
 # download FAMILY: whether 2 MB come to the client as they are.
 download() {
-	in_client curl "-$1" -g -sS --max-time 15 -o "$work/got" \
+	in_client curl "-$1" -g -sS --max-time $((15 * SLOW)) -o "$work/got" \
 		"http://$([ "$1" = 4 ] && echo "$YARD" || echo "[$YARD6]")/blob" &&
 		cmp "$work/blob" "$work/got"
 }
@@ -45,20 +45,20 @@ download() {
 upload() {
 	local address=$YARD sink
 	[ "$1" = 4 ] || address=$YARD6
-	taskset -c 0 timeout 15 nc "-$1" -l "$address" 9000 >"$work/sink" </dev/null &
+	taskset -c 0 timeout $((15 * SLOW)) nc "-$1" -l "$address" 9000 >"$work/sink" </dev/null &
 	sink=$!
 	slowwait 5 eval '[ -n "$(ss -Hltn "sport = :9000")" ]'
-	in_client sh -c "timeout 15 nc -$1 -N -w 10 $address 9000 <$work/blob" || return 1
+	in_client sh -c "timeout $((15 * SLOW)) nc -$1 -N -w 10 $address 9000 <$work/blob" || return 1
 	wait "$sink"
 	cmp "$work/blob" "$work/sink"
 }
 
 # to_client: whether they come to it over IPv4 from a socket that is made now.
 to_client() {
-	taskset -c 0 timeout 15 nc -4 -N -l "$YARD" 9001 <"$work/blob" &
+	taskset -c 0 timeout $((15 * SLOW)) nc -4 -N -l "$YARD" 9001 <"$work/blob" &
 	local source=$!
 	slowwait 5 eval '[ -n "$(ss -Hltn "sport = :9001")" ]'
-	in_client sh -c "timeout 15 nc -4 -w 10 $YARD 9001 </dev/null >$work/got" || return 1
+	in_client sh -c "timeout $((15 * SLOW)) nc -4 -w 10 $YARD 9001 </dev/null >$work/got" || return 1
 	wait "$source"
 	cmp "$work/blob" "$work/got"
 }
@@ -121,7 +121,7 @@ learns() {
 
 # fragments TO SIZE: how many bytes come of a datagram of so many that may be fragmented.
 fragments() {
-	in_client timeout 10 socat -u -b 4096 "UDP4-RECVFROM:9200,bind=$1" - >"$work/datagram" &
+	in_client timeout $((10 * SLOW)) socat -u -b 4096 "UDP4-RECVFROM:9200,bind=$1" - >"$work/datagram" &
 	local receiver=$!
 	slowwait 5 eval '[ -n "$(in_client ss -Hlun "sport = :9200")" ]'
 	head -c "$2" "$work/blob" | socat -u -b 4096 - "UDP4:$1:9200,bind=$YARD,setsockopt-int=0:10:0"
@@ -156,7 +156,7 @@ equal "yard0 offers checksums and segmentation" "$(ethtool -k yard0 | awk \
 expect "2 MB come whole both ways, in both families" both_ways
 between "what goes out is segmented by others" "$sent" 5000 70000
 between "what comes in is merged" "$came" 2000 70000
-in_client curl -sS --max-time 10 -H 'Connection: close' -o /dev/null "http://$YARD/none?[1-12]"
+in_client curl -sS --max-time $((10 * SLOW)) -H 'Connection: close' -o /dev/null "http://$YARD/none?[1-12]"
 between "both CPUs have sent" "$(yardctl --json stats |
 	jq '[.cpus[] | select((.cpu == 1 or .cpu == 2) and .local_out > 0)] | length')" 2 2
 expect "yard0 does without" ethtool -K yard0 tx off tso off gso off sg off

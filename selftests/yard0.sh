@@ -27,7 +27,7 @@ policy_route() {
 }
 
 download() {
-	in_client curl -sS --max-time 60 -o "$work/got" "http://$YARD/blob" &&
+	in_client curl -sS --max-time $((60 * SLOW)) -o "$work/got" "http://$YARD/blob" &&
 		cmp "$work/blob" "$work/got"
 }
 
@@ -39,7 +39,7 @@ upload() {
 		SYSTEM:sha256sum
 	slowwait 5 eval '[ -n "$(ss -Hltn "src = $YARD:9000")" ]'
 	# shellcheck disable=SC2016 # not for this shell
-	in_client timeout 60 sh -c 'socat -t 20 - TCP:$0:9000 <$1' "$YARD" "$work/blob" >"$work/sum"
+	in_client timeout $((60 * SLOW)) sh -c 'socat -t 20 - TCP:$0:9000 <$1' "$YARD" "$work/blob" >"$work/sum"
 	[ "$(cat "$work/sum")" = "$sum" ]
 }
 
@@ -67,7 +67,7 @@ dump=$!
 defer quit "$dump"
 expect "yard0 is listened to" slowwait 10 grep -q "listening on" "$work/tcpdump.log"
 equal "the client reaches the server" \
-	"$(in_client curl -sS --max-time 10 "http://$YARD/who")" "$YARD $CLIENT"
+	"$(in_client curl -sS --max-time $((10 * SLOW)) "http://$YARD/who")" "$YARD $CLIENT"
 expect "tcpdump on yard0 shows what came in" slowwait 5 dumped "$CLIENT" "$YARD"
 expect "and what went out" slowwait 5 dumped "$YARD" "$CLIENT"
 quit "$dump"
@@ -97,10 +97,10 @@ name=$client
 server[1]=$name
 expect "a server listens behind the wire" web 1 "$work"
 equal "a socket of yard0's address reaches it" \
-	"$(curl -sS --max-time 10 --interface "$YARD" "http://$CLIENT/who")" "server1 $YARD"
+	"$(curl -sS --max-time $((10 * SLOW)) --interface "$YARD" "http://$CLIENT/who")" "server1 $YARD"
 equal "a socket bound to yard0 itself, too" \
-	"$(curl -sS --max-time 10 --interface "if!yard0" "http://$CLIENT/who")" "server1 $YARD"
-taskset -c 0 curl -sS --max-time 30 --interface "$YARD" -o "$work/got" "http://$CLIENT/file/blob"
+	"$(curl -sS --max-time $((10 * SLOW)) --interface "if!yard0" "http://$CLIENT/who")" "server1 $YARD"
+taskset -c 0 curl -sS --max-time $((30 * SLOW)) --interface "$YARD" -o "$work/got" "http://$CLIENT/file/blob"
 expect "a file of 4 MB comes in whole" cmp "$work/blob" "$work/got"
 
 # What sleeps must not hold on to our own output: whoever reads that waits for its end.
@@ -111,6 +111,6 @@ expect "ss shows an open connection of yard0's address" \
 	slowwait 5 eval 'ss -Htn state established "src $YARD" | grep -q "$CLIENT:9100"'
 
 expect "without claims, too," yardctl release "$front"
-equal "the server is reached" "$(in_client curl -sS --max-time 10 "http://$YARD/who")" "$YARD $CLIENT"
+equal "the server is reached" "$(in_client curl -sS --max-time $((10 * SLOW)) "http://$YARD/who")" "$YARD $CLIENT"
 ip link set yard0 down
 finish

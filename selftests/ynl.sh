@@ -15,7 +15,7 @@ defer rm -rf "$work"
 
 # stock ARGUMENT...: the stock client, its answer as JSON. Seconds each, under emulation.
 stock() {
-	timeout 30 python3 "$HERE/../net/lib/ynl/pyynl/cli.py" --spec "$SPEC" --no-schema \
+	timeout $((30 * SLOW)) python3 "$HERE/../net/lib/ynl/pyynl/cli.py" --spec "$SPEC" --no-schema \
 		--output-json "$@"
 }
 
@@ -41,7 +41,7 @@ expect "the switch tells of itself" ask --do switch-get
 expect "with its version" answers '.version' '"0.1.0"'
 
 # Not by the function: what is killed is to be the client, not a shell around it.
-PYTHONUNBUFFERED=1 timeout 60 python3 "$HERE/../net/lib/ynl/pyynl/cli.py" --spec "$SPEC" --no-schema \
+PYTHONUNBUFFERED=1 timeout $((60 * SLOW)) python3 "$HERE/../net/lib/ynl/pyynl/cli.py" --spec "$SPEC" --no-schema \
 	--output-json --subscribe config >"$work/heard" 2>&1 &
 defer kill $!
 expect "somebody listens" wait_for 10000 listens

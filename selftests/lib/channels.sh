@@ -4,7 +4,7 @@
 # A claimed igb changes its number of queues; the stage is drawn in stage.sh.
 
 channels() {
-	timeout 20 ethtool -L "$B" combined "$1"
+	timeout $((20 * SLOW)) ethtool -L "$B" combined "$1"
 }
 
 # set_stage: with traffic, and four queues at B, as many as the machine has CPUs.

@@ -8,7 +8,7 @@
 load_on() {
 	cat >"$work/client.sh" <<-EOF
 		while [ ! -e "$work/stop" ]; do
-			curl -sS --max-time 20 --connect-timeout 15 -H 'Connection: close' \
+			curl -sS --max-time $((20 * SLOW)) --connect-timeout $((15 * SLOW)) -H 'Connection: close' \
 				"http://$SERVICE/who?[1-10]" >>"\$1" 2>>"\$1.errors" || echo "status \$?" >>"\$1.errors"
 		done
 	EOF

@@ -197,7 +197,7 @@ listening() {
 fetch() {
 	local count=$1
 	shift
-	in_client curl -sS --max-time 20 --connect-timeout 5 -H 'Connection: close' "$@" \
+	in_client curl -sS --max-time $((20 * SLOW)) --connect-timeout $((5 * SLOW)) -H 'Connection: close' "$@" \
 		"http://$VIP/who?[1-$count]"
 }
 
