@@ -239,7 +239,8 @@ expect "the table comes to rest" slowwait $((8 + CLIENTS / 2)) has_grown
 paused "growth to $MANY connections"
 each=$((($(table_bytes) - empty_table) / MANY))
 equal "none found no room" "$(table_full)" 0
-echo "# $each bytes a connection of IPv$FAMILY, $(table_bytes) in all"
+tenths=$((($(table_bytes) - empty_table) * 10 / MANY))
+echo "# $((tenths / 10)).$((tenths % 10)) bytes a connection of IPv$FAMILY, $(table_bytes) in all"
 # And what is kept free.
 between "they take $ENTRY to $MOST bytes each" "$each" "$ENTRY" $((MOST + 65536 * ENTRY / MANY))
 expect "$FEW of them are sent again" from $((LAST - SOME + 1)) $LAST
