@@ -6,12 +6,15 @@
 //! There is one engine for a CPU on the whole machine; it serves the switches of all namespaces.
 //! It starts with the first queue and stops after the last.
 
-use ::core::sync::atomic::{
-    AtomicBool, AtomicU32,
-    Ordering::{
-        Acquire,
-        Relaxed,
-        Release, //
+use ::core::{
+    mem::replace,
+    sync::atomic::{
+        AtomicBool, AtomicU32,
+        Ordering::{
+            Acquire,
+            Relaxed,
+            Release, //
+        },
     },
 };
 use kernel::{
@@ -61,12 +64,20 @@ pub(crate) struct Assignment {
     pub(crate) switch: Arc<Switch>,
 }
 
+/// What an engine is to take over. Whoever gives it brings the room for it along: it shall not
+/// have to wait for memory, as whoever takes it back would wait with it.
+struct Arrivals {
+    list: KVec<Assignment>,
+    /// For all that the engine owns then.
+    room: KVec<Mine>,
+}
+
 /// What an engine's thread and others share.
 #[pin_data]
 pub(crate) struct Engine {
     cpu: u32,
     #[pin]
-    arrivals: Mutex<KVec<Assignment>>,
+    arrivals: Mutex<Arrivals>,
     changed: AtomicBool,
     asleep: AtomicBool,
     queues: AtomicU32,
@@ -76,7 +87,10 @@ impl Engine {
     fn new(cpu: u32) -> impl PinInit<Self> {
         pin_init!(Self {
             cpu,
-            arrivals <- new_mutex!(KVec::new()),
+            arrivals <- new_mutex!(Arrivals {
+                list: KVec::new(),
+                room: KVec::new(),
+            }),
             changed: AtomicBool::new(false),
             asleep: AtomicBool::new(false),
             queues: AtomicU32::new(0),
@@ -94,33 +108,33 @@ impl Engine {
     }
 
     fn give(&self, assignment: Assignment) -> Result {
-        self.arrivals.lock().push(assignment, GFP_KERNEL)?;
+        let mut arrivals = self.arrivals.lock();
+        // Those that are still to be taken over are counted already.
+        let queues = self.queues.load(Relaxed).saturating_add(1);
+        let room = KVec::with_capacity(usize::try_from(queues)?, GFP_KERNEL)?;
+        arrivals.list.push(assignment, GFP_KERNEL)?;
+        arrivals.room = room;
         self.queues.fetch_add(1, Relaxed);
         self.changed.store(true, Release);
         Ok(())
     }
 
-    /// Takes over the queues that were given; those that do not fit into memory wait.
+    /// Takes over the queues that were given. Takes no memory.
     fn admit(&self, mine: &mut KVec<Mine>) {
         if !self.changed.load(Acquire) {
             return;
         }
         let mut arrivals = self.arrivals.lock();
-        while !arrivals.is_empty() {
-            if mine.reserve(1, GFP_KERNEL).is_err() {
-                return;
-            }
-            let Some(assignment) = arrivals.pop() else {
-                break;
-            };
-            let _ = mine.push(
-                Mine {
-                    polling: Polling::new(assignment.queue),
-                    switch: assignment.switch,
-                    gone: false,
-                },
-                GFP_KERNEL,
-            );
+        let mut former = replace(mine, replace(&mut arrivals.room, KVec::new()));
+        for one in former.drain_all() {
+            let _ = mine.push_within_capacity(one);
+        }
+        while let Some(assignment) = arrivals.list.pop() {
+            let _ = mine.push_within_capacity(Mine {
+                polling: Polling::new(assignment.queue),
+                switch: assignment.switch,
+                gone: false,
+            });
         }
         self.changed.store(false, Release);
     }

@@ -385,7 +385,8 @@ class Requests:
         if self.state()[1]:
             self.do("claim-del", release)
 
-        # Threads are made by a thread of the kernel's, in its own name.
+        # Threads are made by a thread of the kernel's, in its own name. They take after it: to the
+        # one that is made there is no memory, either.
         maker = Faults(KTHREADD)
         maker.only(EVERYWHERE)
         case = self.case("claim-add", claim, [("claim-del", release)])
