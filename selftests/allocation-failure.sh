@@ -4,8 +4,8 @@
 # Memory runs out: each allocation of each request fails in its turn.  What is asked for is
 # refused and all is as it was, or it is done in full; giving back and unloading cannot
 # fail.  Takes a kernel with fault injection, such as that of "make check-debug".  The
-# module's loading and packets have scenarios of their own, allocation-loading.sh and
-# starvation.sh.
+# module's loading, the switches of name spaces and packets have scenarios of their own:
+# allocation-loading.sh, allocation-namespace.sh, starvation.sh.
 #
 #     switch: back1 10.2.1.1, yard0 10.9.9.1 --- veth --- server1 10.2.1.2
 

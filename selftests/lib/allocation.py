@@ -6,6 +6,8 @@ until it no longer allocates so many, and looks at what became of it each time.
 
 allocation.py load MODULE
     the module's loading; it is not loaded before, nor after
+allocation.py switches
+    the first change in a name space, which makes its switch
 allocation.py requests DEVICE YARD ADDRESS
     the requests of the netlink family, claims of DEVICE among them; ADDRESS answers what
     is sent from yard0's address YARD
@@ -13,9 +15,10 @@ allocation.py unload DEVICE
     the module's unloading, with DEVICE claimed; all allocations fail
 
 Each is gone through twice: with one failure, after which there is memory again, and with
-all further ones failing, too (of loading, which takes a second, from every third one on).  An operation that fails must leave all as it was; one that
-manages without must have done all.  Prints "ok TEXT" or "not ok TEXT" for each, to be
-relayed; what was wrong is told before it.
+all further ones failing, too (of the two first, which take a second, from every third one
+on).  An operation that fails must leave all as it was; one that manages without must have
+done all.  Prints "ok TEXT" or "not ok TEXT" for each, to be relayed; what was wrong is told
+before it.
 """
 
 import ctypes
@@ -183,7 +186,7 @@ def walk_load(module):
 class Requests:
     """The requests to the switch of this name space."""
 
-    def __init__(self, device, yard_address, address):
+    def __init__(self, device=None, yard_address=None, address=None):
         self.yard = Yard()
         self.device, self.yard_address, self.address = device, yard_address, address
         self.listener = nl.open_socket()
@@ -403,6 +406,7 @@ class Requests:
 
     def walk_switches(self):
         """The first change in a name space makes a switch."""
+        collector = threads()
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         here = self.yard.sock
 
@@ -414,16 +418,16 @@ class Requests:
         case = Case(lambda: self.ask("service-add", NEW), lambda: None,
                     lambda: (has_yard0(), self.answer("service-get", dump=True).replies), fresh)
         self.yard.sock = nl.open_socket()
-        walk(self.faults, "a name space gets its switch", case)
+        walk(self.faults, "a name space gets its switch", case, stride=3)
         self.yard.sock.close()
         self.yard.sock = here
         expect(call(LIBC.setns, home, 0), 0, "setns")
         os.close(home)
         for _ in range(100):
-            if threads() == self.collector:
+            if threads() == collector:
                 break
             time.sleep(0.1)
-        expect(threads(), self.collector, "threads after the name spaces' end")
+        expect(threads(), collector, "threads after the name spaces' end")
         print("ok nothing is left of these name spaces")
 
     def close(self):
@@ -439,10 +443,16 @@ def walk_requests(*arguments):
     """All of the family."""
     requests = Requests(*arguments)
     requests.walk_claims()
-    requests.walk_switches()
     requests.walk_questions()
     requests.walk_configuration()
     requests.walk_tuning()
+    requests.close()
+
+
+def walk_switches():
+    """Those that name spaces get."""
+    requests = Requests()
+    requests.walk_switches()
     requests.close()
 
 
@@ -465,7 +475,8 @@ def unload(device):
 def main():
     """See above."""
     kind, *arguments = sys.argv[1:]
-    {"load": walk_load, "requests": walk_requests, "unload": unload}[kind](*arguments)
+    {"load": walk_load, "switches": walk_switches, "requests": walk_requests,
+     "unload": unload}[kind](*arguments)
 
 
 if __name__ == "__main__":
