@@ -55,7 +55,8 @@ ERROR = (
     "4500003800000000400165c30a0001020a0000010304e56300000514"
     "4500002800000000400665ce0a0000010a0001020050123400000000"
 )
-NEW = {"protocol": 6, "address": "10.0.0.3", "port": 443, "scheduler": "maglev"}
+NEW_KEY = {"protocol": 6, "address": "10.0.0.3", "port": 443}
+NEW = {**NEW_KEY, "scheduler": "maglev"}
 
 
 def call(function, *arguments):
@@ -265,11 +266,11 @@ class Requests:
     def walk_configuration(self):
         """Services and destinations."""
         first = {"service": TCP, "address": "10.1.0.1"}
-        more = {"service": TCP, "address": "10.1.0.9", "weight": 5}
+        more = {"service": TCP, "address": "10.1.0.9"}
         batch = [
             {"kind": "set", "service": {**TCP, "scheduler": "maglev"}},
             {"kind": "add", "service": NEW},
-            *({"kind": "add", "destination": {"service": NEW, "address": f"10.2.0.{n}"}}
+            *({"kind": "add", "destination": {"service": NEW_KEY, "address": f"10.2.0.{n}"}}
               for n in range(1, 20)),
             {"kind": "del", "destination": first},
             {"kind": "del", "service": UDP},
@@ -284,15 +285,15 @@ class Requests:
         self.configure()
         every = {"protocol": 17, "address": "2001:db8:7::", "prefix-length": 48, "port": 1000,
                  "last-port": 1999}
-        inside = {"service": TCP, "address": "2001:db8::9", "forwarding": "tunnel",
-                  "encapsulation": "gue", "encapsulation-port": 6081}
+        inside = {"service": TCP, "address": "2001:db8::9"}
+        tunnel = {"forwarding": "tunnel", "encapsulation": "gue", "encapsulation-port": 6081}
         for name, operation, values, undo in (
-            ("a service is added", "service-add", NEW, [("service-del", NEW)]),
+            ("a service is added", "service-add", NEW, [("service-del", NEW_KEY)]),
             ("one of many ports and addresses is added", "service-add",
              {**every, "affinity": 60, "fallback": "local", "one-packet": 1}, [("service-del", every)]),
             ("affinity is asked for", "service-set", {**TCP, "affinity": 300, "affinity-prefix4": 24},
              [("service-set", {**TCP, "affinity": 0, "affinity-prefix4": 32})]),
-            ("a destination in a tunnel is added", "destination-add", inside,
+            ("a destination in a tunnel is added", "destination-add", {**inside, **tunnel},
              [("destination-del", inside)]),
             ("a destination gets limits", "destination-set",
              {**first, "upper-limit": 9, "lower-limit": 5},
@@ -301,7 +302,8 @@ class Requests:
              [("destination-set", {**first, "state": "active"})]),
             ("its scheduler is changed", "service-set", {**TCP, "scheduler": "maglev"},
              [("service-set", {**TCP, "scheduler": "rr"})]),
-            ("a destination is added", "destination-add", more, [("destination-del", more)]),
+            ("a destination is added", "destination-add", {**more, "weight": 5},
+             [("destination-del", more)]),
             ("its weight is changed", "destination-set", {**first, "weight": 9},
              [("destination-set", {**first, "weight": 1})]),
             ("a destination is removed", "destination-del", first, again),
