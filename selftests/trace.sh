@@ -68,6 +68,10 @@ expect "services are made" yardctl batch - <<-EOF
 	service add udp [$VIP6]:9 --timeout 1s -d [fd00:2:1::2]:9
 EOF
 
+# However long it takes to come to their being replaced or ended.
+expect "closing connections are remembered for long" yardctl set --timeout closed=5m \
+	--timeout time-wait=5m --timeout fin-wait=5m
+
 expect "a request before anybody listens" get "$VIP" 80 who
 equal "nothing is recorded" "$(events '[a-z]*_[a-z]*')" 0
 defer tracing_off
