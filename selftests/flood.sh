@@ -18,6 +18,8 @@ HALF_OPEN=300
 # SYNs a second: on a slow kernel more would leave no time for anybody else.
 RATE=$((1000 / SLOW))
 CLIENTS=5
+# The known download's kilobytes a second: it is to go on until the flood has come.
+KNOWN=$((SLOW > 1 ? 50 : 500))
 
 # get FAMILY PATH [CURL OPTION...]
 get() {
@@ -105,7 +107,7 @@ expect "services are made" yardctl batch - <<-END
 	service add tcp [$VIP6]:80 -d [fd00:2:1::2]:80 -d [fd00:2:2::2]:80
 END
 expect "the number of half-open connections is bounded" yardctl set --half-open-limit "$HALF_OPEN" \
-	--timeout syn-received=60s
+	--timeout "syn-received=$((60 * SLOW))s"
 
 # What is kept free is there once a family has a connection.
 for family in 4 6; do
@@ -114,9 +116,11 @@ done
 expect "the tables come to rest" slowwait 8 at_rest
 
 for family in 4 6; do
-	get "$family" /file/blob --limit-rate 500k -o "$work/known" 2>"$work/known.log" &
+	get "$family" /file/blob --limit-rate "${KNOWN}k" -o "$work/known" 2>"$work/known.log" &
 	known=$!
 	expect "a download has begun (IPv$family)" slowwait 5 at_least 100000 stat -c %s "$work/known"
+	# The family may have been without a connection for a while, and what is kept free is back then.
+	expect "its table comes to rest" slowwait 8 at_rest
 	state
 	bytes=$table_bytes before=$connections
 	flood "$family" $((40 * SLOW))
@@ -136,7 +140,8 @@ for family in 4 6; do
 	between "nor are there more connections than these and the real ones" "$most_connections" \
 		"$HALF_OPEN" $((before + HALF_OPEN + served + 4))
 	equal "no memory goes for the flood" $((most_bytes > bytes ? most_bytes - bytes : 0)) 0
-	equal "every real client got in meanwhile" "$served" "$CLIENTS"
+	equal "every real client got in meanwhile" "$served" "$CLIENTS" ||
+		grep -v " server" "$work/clients" | sed 's/^/#   /'
 	# Of what is lost on a crowded machine, one repetition makes up for.
 	between "most of them within a moment" "$(sort -n "$work/clients" |
 		awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }')" 1 $((3000 * SLOW))
