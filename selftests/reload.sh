@@ -141,7 +141,12 @@ expect "and as often again" rounds "$HALF"
 settle
 end=$(memory)
 echo "# $((SECONDS - start)) s; $((end - middle)) kB more than in the middle"
-between "no memory has been left behind" $((end - middle)) -100000 "$BOUND"
+# KASAN keeps what was freed for a while, and stacks for good; kmemleak looks through memory there.
+if [ -e /sys/kernel/debug/kmemleak ]; then
+	ktap_test_skip "no memory has been left behind: kmemleak tells at the machine's end"
+else
+	between "no memory has been left behind" $((end - middle)) -100000 "$BOUND"
+fi
 
 defer end_trace
 trace start
@@ -151,8 +156,12 @@ trace stop
 equal "nothing of it was missed" "$(cat "$TRACING"/per_cpu/cpu*/stats | grep -c '^overrun: [^0]')" 0
 # Ours are the callers without a name, as the module is gone.
 found=$(unfreed '^0x')
-between "it allocated objects" "${found##*of }" $((20 * TRACED)) 100000000
-equal "and freed all of them" "${found%of *}" ""
+if [ -e /sys/kernel/debug/kmemleak ]; then
+	ktap_test_skip "what it allocated was freed: on this kernel callers are not told by the trace"
+else
+	between "it allocated objects" "${found##*of }" $((20 * TRACED)) 100000000
+	equal "and freed all of them" "${found%of *}" ""
+fi
 no_traffic
 equal "nothing else either" "$(leftovers)" ""
 expect "the devices work without the module" reachable
