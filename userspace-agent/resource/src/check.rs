@@ -11,6 +11,7 @@ mod tcp;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use rustls::ClientConfig;
@@ -38,7 +39,8 @@ pub struct Check {
     /// Which set of the target's checks, and which of them.
     pub round: u64,
     pub index: usize,
-    pub spec: Arc<CheckSpec>,
+    /// All of the target's checks.
+    pub specs: Arc<[CheckSpec]>,
     pub context: Arc<Context>,
     /// How to speak TLS, once that has been found out. Files are read once; a changed file needs a
     /// changed check.
@@ -50,7 +52,7 @@ impl Check {
     pub fn first(&self) -> Instant {
         let drawn = RandomState::new().hash_one((&self.target, self.index));
         let part = u32::try_from(drawn % 1000).unwrap_or_default();
-        Instant::now() + self.spec.interval * part / 1000
+        Instant::now() + self.interval() * part / 1000
     }
 
     /// Makes it, and says when it is due again.
@@ -68,11 +70,20 @@ impl Check {
                 result,
             })
             .await;
-        (begun + self.spec.interval).max(Instant::now())
+        (begun + self.interval()).max(Instant::now())
+    }
+
+    fn interval(&self) -> Duration {
+        self.specs
+            .get(self.index)
+            .map_or(Duration::MAX, |spec| spec.interval)
     }
 
     async fn result(&mut self) -> Result<(), String> {
-        let spec = &*self.spec;
+        let specs = Arc::clone(&self.specs);
+        let Some(spec) = specs.get(self.index) else {
+            return Err("there is no such check".into());
+        };
         let port = spec.port.unwrap_or(self.target.destination.port());
         let address = SocketAddr::new(self.target.destination.ip(), port);
         if wants_tls(spec) && self.tls.is_none() {

@@ -2,7 +2,7 @@
 
 //! The manager as its owner sees it.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,7 +143,7 @@ impl Manager {
     /// Says which destinations there are, from now on: others are forgotten, those
     /// that stay keep what is known of them. Nothing is changed if one makes no sense.
     pub fn set_targets(&self, targets: Vec<TargetSpec>) -> Result<(), BadSpec> {
-        let mut seen = BTreeSet::new();
+        let mut seen = HashSet::with_capacity(targets.len());
         for target in &targets {
             if !seen.insert(&target.key) {
                 return Err(twice(&target.key));

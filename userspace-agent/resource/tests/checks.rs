@@ -37,7 +37,7 @@ fn check(text: &str) -> CheckSpec {
 }
 
 /// Checks an address until there is a verdict; gives it, and what failed last.
-async fn verdict(address: SocketAddr, text: &str) -> (Health, Option<String>) {
+async fn verdict(address: SocketAddr, text: &str) -> (Health, Option<Arc<str>>) {
     let manager = Manager::start(Settings::default()).await.unwrap();
     manager
         .set_targets(vec![checked(address, check(text))])
@@ -278,7 +278,7 @@ async fn counters_are_signs() {
         .set_targets(vec![switchyard_resource::TargetSpec {
             key: common::key(address),
             source: None,
-            checks: Vec::new(),
+            checks: [].into(),
         }])
         .unwrap();
     let counters = |connections, packets_in| Counters {

@@ -202,10 +202,9 @@ fn reports(state: &State, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let name = ("reports_accepted", "Reports accepted");
     sample(encoder, name, MetricType::Counter, &samples)?;
     let ignored = |reason| -> u64 {
-        let told: u64 = standings()
-            .map(|standing| standing.ignored.of(reason))
-            .sum();
-        told + state.inventory.ignored.of(reason)
+        let told = standings().map(|standing| standing.ignored);
+        let all = told.chain([state.inventory.ignored]);
+        all.map(|ignored| u64::from(ignored.of(reason))).sum()
     };
     let samples: Vec<_> = Reason::ALL
         .iter()
