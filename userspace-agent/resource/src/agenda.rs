@@ -5,19 +5,31 @@
 //! There may be twenty thousand of them, of which few are under way at any time. A task of its own
 //! for each would take a kilobyte or more while it waits. Here one that waits is a place in a queue
 //! and what it has to remember; it becomes a task when it is due, and waits again when that ends.
+//!
+//! A server that answers does so in a few milliseconds; one that is silent takes as long as is
+//! allowed. So those that answer are not to wait for those that do not: what has been under way for
+//! a while gives its place to others, and what came to nothing in that way has a queue and places
+//! of its own from then on, until it is answered again.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::time::Duration;
 
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::{sleep_until, Instant};
 
 use crate::check::Check;
 use crate::source::Fetch;
 
-/// How many may be under way at a time, but for streams. Each takes some kilobytes then; ten thousand
+/// How many may be under way that have just begun. Each takes some kilobytes then; ten thousand
 /// that are due at once wait for each other instead.
-const MOST: usize = 256;
+const FRESH: usize = 256;
+/// How many more may be under way, which have not been answered for a [`WHILE`].
+const SLOW: usize = 1024;
+/// How many of these places are for those that were not answered the last time either.
+const SILENT: usize = 768;
+/// How long one counts as having just begun.
+const WHILE: Duration = Duration::from_millis(100);
 
 /// Something that is done again and again.
 pub enum Errand {
@@ -28,9 +40,20 @@ pub enum Errand {
 }
 
 impl Errand {
-    /// Whether it takes as long as it can.
-    fn lasts(&self) -> bool {
-        matches!(self, Self::Fetch(fetch) if fetch.is_stream())
+    /// Whether it takes as long as it can, this time.
+    fn lasts(&mut self) -> bool {
+        match self {
+            Self::Fetch(fetch) => fetch.lasts(),
+            Self::Check(_) => false,
+        }
+    }
+
+    /// Whether it came to nothing the last time.
+    fn has_failed(&self) -> bool {
+        match self {
+            Self::Fetch(fetch) => fetch.has_failed(),
+            Self::Check(check) => check.has_failed,
+        }
     }
 
     /// Does it once, and says when it is due again, if ever.
@@ -54,17 +77,33 @@ enum Place {
 }
 
 /// An errand that has been run, and when it is due again.
-type Ended = (Number, Errand, Option<Instant>);
+struct Ended {
+    number: Number,
+    errand: Errand,
+    due: Option<Instant>,
+    /// Nobody answered for a [`WHILE`], and nothing came of it.
+    is_silent: bool,
+}
+
+/// What is due, and when; the first one is the greatest. May have some that have been cancelled.
+type Queue = BinaryHeap<Reverse<(Instant, Number)>>;
 
 /// All errands. Those under way end with it.
 #[derive(Default)]
 pub struct Agenda {
     next: u64,
     places: HashMap<Number, Place>,
-    /// The first one due is the greatest. May have some that have been cancelled.
-    due: BinaryHeap<Reverse<(Instant, Number)>>,
+    due: Queue,
+    /// The same for those that were silent the last time.
+    silent: Queue,
+    /// All under way, streams apart.
     brief: JoinSet<Ended>,
     lasting: JoinSet<Ended>,
+    /// Which of them have just begun, and which have not.
+    fresh: HashSet<Id>,
+    slow: HashSet<Id>,
+    /// When those that have just begun did so, and some that have ended.
+    begun: VecDeque<(Instant, Id)>,
 }
 
 impl Agenda {
@@ -83,67 +122,143 @@ impl Agenda {
             task.abort();
         }
         // Cancelled ones leave when they are due; many at once, that may be in an hour, do so here.
-        if self.due.len() > 64 && self.due.len() / 2 > self.places.len() {
-            self.due
-                .retain(|Reverse((_, number))| self.places.contains_key(number));
+        let queued = self.due.len() + self.silent.len();
+        if queued > 64 && queued / 2 > self.places.len() {
+            for queue in [&mut self.due, &mut self.silent] {
+                queue.retain(|Reverse((_, number))| self.places.contains_key(number));
+            }
         }
     }
 
     /// Starts what is due and takes back what has ended, for as long as it is awaited; nothing is
     /// lost when it is not any more.
     pub async fn go_on(&mut self) {
-        let first = self.due.peek().map(|Reverse((due, _))| *due);
-        let has_room = self.brief.len() < MOST;
+        let next = self.next_start();
         let ended = tokio::select! {
-            Some(ended) = self.brief.join_next(), if !self.brief.is_empty() => ended,
-            Some(ended) = self.lasting.join_next(), if !self.lasting.is_empty() => ended,
-            () = sleep_until(first.unwrap_or_else(Instant::now)), if first.is_some() && has_room => {
+            Some(ended) = self.brief.join_next_with_id(), if !self.brief.is_empty() => ended,
+            Some(ended) = self.lasting.join_next_with_id(), if !self.lasting.is_empty() => ended,
+            () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
+                self.age();
                 self.start();
                 return;
             }
             else => std::future::pending().await,
         };
-        // One that was cancelled has no place any more.
-        if let Ok(ended) = ended {
+        let (id, ended) = match ended {
+            Ok((id, ended)) => (id, Some(ended)),
+            // One that was cancelled has no place any more.
+            Err(error) => (error.id(), None),
+        };
+        if !self.fresh.remove(&id) {
+            self.slow.remove(&id);
+        }
+        if let Some(ended) = ended {
             self.take_back(ended);
+        }
+    }
+
+    /// When something can be started, as far as is known now.
+    fn next_start(&self) -> Option<Instant> {
+        let first = |queue: &Queue| queue.peek().map(|Reverse((due, _))| *due);
+        let prompt = first(&self.due).and_then(|due| {
+            if self.fresh.len() < FRESH {
+                return Some(due);
+            }
+            // When the first one gives its place up, if there is room for it elsewhere.
+            let (begun, _) = self.begun.front()?;
+            (self.slow.len() < SLOW).then(|| due.max(*begun + WHILE))
+        });
+        let silent = first(&self.silent).filter(|_| self.slow.len() < SILENT);
+        [prompt, silent].into_iter().flatten().min()
+    }
+
+    /// Those that began a while ago give their places up.
+    fn age(&mut self) {
+        let now = Instant::now();
+        while let Some((begun, id)) = self.begun.front().copied() {
+            let is_over = !self.fresh.contains(&id);
+            if !is_over && (begun + WHILE > now || self.slow.len() >= SLOW) {
+                return;
+            }
+            self.begun.pop_front();
+            if self.fresh.remove(&id) {
+                self.slow.insert(id);
+            }
         }
     }
 
     fn start(&mut self) {
         let now = Instant::now();
-        while let Some(Reverse((due, number))) = self.due.peek().copied() {
-            if due > now || self.brief.len() >= MOST {
-                return;
+        while self.fresh.len() < FRESH {
+            let Some(number) = take_due(&mut self.due, now) else {
+                break;
+            };
+            if let Some(id) = self.run(number) {
+                self.fresh.insert(id);
+                self.begun.push_back((now, id));
             }
-            self.due.pop();
-            match self.places.remove(&number) {
-                Some(Place::Waits(mut errand)) => {
-                    let running = if errand.lasts() {
-                        &mut self.lasting
-                    } else {
-                        &mut self.brief
-                    };
-                    let task = running.spawn(async move {
-                        let due = errand.run().await;
-                        (number, errand, due)
-                    });
-                    self.places.insert(number, Place::Runs(task));
-                }
-                Some(runs) => {
-                    self.places.insert(number, runs);
-                }
-                None => (),
+        }
+        while self.slow.len() < SILENT {
+            let Some(number) = take_due(&mut self.silent, now) else {
+                break;
+            };
+            if let Some(id) = self.run(number) {
+                self.slow.insert(id);
             }
         }
     }
 
-    fn take_back(&mut self, (number, errand, due): Ended) {
-        let Some(place) = self.places.get_mut(&number) else {
+    /// Starts one, and gives its task, if it takes a place.
+    fn run(&mut self, number: Number) -> Option<Id> {
+        let mut errand = match self.places.remove(&number)? {
+            Place::Waits(errand) => errand,
+            runs @ Place::Runs(_) => {
+                self.places.insert(number, runs);
+                return None;
+            }
+        };
+        let lasts = errand.lasts();
+        let running = if lasts {
+            &mut self.lasting
+        } else {
+            &mut self.brief
+        };
+        let task = running.spawn(async move {
+            let begun = Instant::now();
+            let due = errand.run().await;
+            let is_silent = errand.has_failed() && begun.elapsed() >= WHILE;
+            Ended {
+                number,
+                errand,
+                due,
+                is_silent,
+            }
+        });
+        let id = task.id();
+        self.places.insert(number, Place::Runs(task));
+        (!lasts).then_some(id)
+    }
+
+    fn take_back(&mut self, ended: Ended) {
+        let Some(place) = self.places.get_mut(&ended.number) else {
             return;
         };
-        *place = Place::Waits(errand);
-        if let Some(due) = due {
-            self.due.push(Reverse((due, number)));
-        }
+        *place = Place::Waits(ended.errand);
+        let queue = if ended.is_silent {
+            &mut self.silent
+        } else {
+            &mut self.due
+        };
+        queue.extend(ended.due.map(|due| Reverse((due, ended.number))));
     }
+}
+
+/// The first one that is due.
+fn take_due(queue: &mut Queue, now: Instant) -> Option<Number> {
+    let Reverse((due, number)) = *queue.peek()?;
+    if due > now {
+        return None;
+    }
+    queue.pop();
+    Some(number)
 }

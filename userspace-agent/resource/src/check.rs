@@ -8,11 +8,13 @@ mod http;
 mod icmp;
 mod tcp;
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use rustls::ClientConfig;
 use switchyard_report::tls::roots;
@@ -30,6 +32,8 @@ pub use icmp::Pingers;
 pub struct Context {
     pub events: Events,
     pub pingers: Pingers,
+    /// How to speak TLS, by what is checked: mostly the same for all destinations of a service.
+    pub tls: Mutex<HashMap<CheckSpec, Weak<ClientConfig>>>,
 }
 
 /// A check of a destination.
@@ -45,6 +49,8 @@ pub struct Check {
     /// How to speak TLS, once that has been found out. Files are read once; a changed file needs a
     /// changed check.
     pub tls: Option<Box<Result<Tls, String>>>,
+    /// Whether it failed the last time.
+    pub has_failed: bool,
 }
 
 impl Check {
@@ -59,6 +65,7 @@ impl Check {
     pub async fn run(&mut self) -> Instant {
         let begun = Instant::now();
         let result = self.result().await;
+        self.has_failed = result.is_err();
         // The manager ends its tasks before itself.
         let _ = self
             .context
@@ -87,7 +94,7 @@ impl Check {
         let port = spec.port.unwrap_or(self.target.destination.port());
         let address = SocketAddr::new(self.target.destination.ip(), port);
         if wants_tls(spec) && self.tls.is_none() {
-            self.tls = Some(Box::new(tls(spec, address)));
+            self.tls = Some(Box::new(self.context.tls(spec, address)));
         }
         let tls = self.tls.as_deref().map(Result::as_ref).transpose()?;
         once(spec, address, tls, &self.context.pingers).await
@@ -118,8 +125,26 @@ fn wants_tls(spec: &CheckSpec) -> bool {
     spec.kind == CheckKind::Https || spec.kind == CheckKind::Grpc && spec.tls
 }
 
-/// How to speak TLS.
-fn tls(spec: &CheckSpec, address: SocketAddr) -> Result<Tls, String> {
+impl Context {
+    /// How to speak TLS to a server.
+    fn tls(&self, spec: &CheckSpec, address: SocketAddr) -> Result<Tls, String> {
+        let name = match &spec.host {
+            Some(host) => ServerName::try_from(host.clone()).map_err(|error| error.to_string())?,
+            None => ServerName::IpAddress(address.ip().into()),
+        };
+        let mut known = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = known.get(spec).and_then(Weak::upgrade) {
+            return Ok(Tls { config, name });
+        }
+        let config = Arc::new(config(spec)?);
+        known.retain(|_, config| config.strong_count() > 0);
+        known.insert(spec.clone(), Arc::downgrade(&config));
+        Ok(Tls { config, name })
+    }
+}
+
+/// How to speak TLS for a check.
+fn config(spec: &CheckSpec) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -136,12 +161,7 @@ fn tls(spec: &CheckSpec, address: SocketAddr) -> Result<Tls, String> {
     if spec.kind == CheckKind::Grpc {
         config.alpn_protocols = vec![b"h2".to_vec()];
     }
-    let name = match &spec.host {
-        Some(host) => ServerName::try_from(host.clone()).map_err(|error| error.to_string())?,
-        None => ServerName::IpAddress(address.ip().into()),
-    };
-    Ok(Tls {
-        config: Arc::new(config),
-        name,
-    })
+    // A handshake is what is checked, and sessions of ten thousand servers take memory.
+    config.resumption = Resumption::disabled();
+    Ok(config)
 }

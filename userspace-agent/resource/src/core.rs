@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use switchyard_report::{Guard, Inventory, Reading, Reason, SourceKind, TargetKey, Timestamp};
@@ -71,6 +71,7 @@ impl Core {
             checking: Arc::new(check::Context {
                 events: context.events.clone(),
                 pingers: Pingers::default(),
+                tls: Mutex::default(),
             }),
             context: Arc::new(context),
             agenda: Agenda::default(),
@@ -126,9 +127,7 @@ impl Core {
                 .as_ref()
                 .map(|source| Arc::new(Source::of(source, target.key.destination)));
             let checks = &target.checks;
-            let round = self
-                .state
-                .set(&target.key, source.as_deref(), checks, now);
+            let round = self.state.set(&target.key, source.as_deref(), checks, now);
             if let Some(source) = source {
                 // Mostly it is the only one: a vector that grows begins with room for four.
                 let targets = wanted.entry(source);
@@ -163,6 +162,7 @@ impl Core {
                     specs: Arc::clone(checks),
                     context: Arc::clone(&self.checking),
                     tls: None,
+                    has_failed: false,
                 };
                 let first = check.first();
                 self.agenda.add(Errand::Check(Box::new(check)), first)

@@ -45,7 +45,7 @@ mod spec;
 mod state;
 mod verdict;
 
-pub use kernel::{counters_of, kernel_counters};
+pub use kernel::counters_of;
 pub use manager::{Gone, Manager, Settings, StartError};
 pub use passive::Counters;
 pub use spec::{BadSpec, CheckKind, CheckSpec, SourceSpec, StatusRange, TargetSpec};

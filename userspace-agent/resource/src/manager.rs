@@ -10,14 +10,14 @@ use std::time::Duration;
 use switchyard_report::tls::{Identity, TlsError};
 use switchyard_report::{Inventory, Limits, TargetKey};
 use switchyard_transport::Server;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, watch, Semaphore};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::clock::Clock;
 use crate::core::{Core, Order};
 use crate::passive::Counters;
 use crate::push;
-use crate::source::{Context, Identities};
+use crate::source::{Context, Identities, KEPT};
 use crate::spec::{twice, BadSpec, CheckSpec, TargetSpec};
 use crate::state::State;
 
@@ -129,6 +129,7 @@ impl Manager {
             events,
             limits: settings.limits,
             tls,
+            kept: Arc::new(Semaphore::new(KEPT)),
         };
         let core = Core::new(State::new(settings.silence), context, tasks);
         let running = core.run(incoming, ordered, publish, settings.publish_every);

@@ -276,7 +276,12 @@ mod tests {
     fn state() -> State {
         let mut state = State::new(Duration::from_secs(5));
         let source = Source::of(&crate::SourceSpec::default(), key(80).destination);
-        state.set(&key(80), Some(&source), &Arc::from([CheckSpec::default()]), Timestamp(0));
+        state.set(
+            &key(80),
+            Some(&source),
+            &Arc::from([CheckSpec::default()]),
+            Timestamp(0),
+        );
         state
     }
 
@@ -317,9 +322,9 @@ mod tests {
         state.ignore([], Reason::Forged);
         state.ignore([&key(81)], Reason::Stale);
         let after = state.inventory(Timestamp(3)).unwrap();
-        let mut expected = before.get(&key(80)).unwrap().clone();
+        let mut expected = Standing::clone(before.get(&key(80)).unwrap());
         expected.ignored.forged = 1;
-        assert_eq!(after.get(&key(80)), Some(&expected));
+        assert_eq!(after.get(&key(80)), Some(&Arc::new(expected)));
         assert_eq!((after.ignored.forged, after.ignored.stale), (1, 1));
     }
 
@@ -337,7 +342,12 @@ mod tests {
         };
         assert_eq!(health(&mut state), (Health::Down, Timestamp(10)));
         // The same checks again go on; others begin anew.
-        let same = state.set(&key(80), None, &Arc::from([CheckSpec::default()]), Timestamp(30));
+        let same = state.set(
+            &key(80),
+            None,
+            &Arc::from([CheckSpec::default()]),
+            Timestamp(30),
+        );
         assert_eq!(same, None);
         assert_eq!(health(&mut state), (Health::Down, Timestamp(10)));
         let quick = CheckSpec {

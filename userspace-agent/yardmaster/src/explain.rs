@@ -177,8 +177,8 @@ pub fn explain(decision: &Decision) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use crate::{Balance, DestinationPlan, Policy, ServicePlan};
+    use std::sync::Arc;
     use switchyard_report::{LoadReport, Passive, Standing, Timestamp};
 
     #[test]

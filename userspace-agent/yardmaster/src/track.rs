@@ -118,7 +118,11 @@ impl Track {
 
     /// Takes in what is known of it now. Returns whether that was a new report.
     pub fn learn(&mut self, standing: &Arc<Standing>, policy: &Policy) -> bool {
-        if self.standing.as_ref().is_some_and(|last| Arc::ptr_eq(last, standing)) {
+        if self
+            .standing
+            .as_ref()
+            .is_some_and(|last| Arc::ptr_eq(last, standing))
+        {
             return false;
         }
         self.standing = Some(Arc::clone(standing));

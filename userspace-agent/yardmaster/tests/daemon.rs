@@ -30,7 +30,7 @@ fn it_explains_and_exports() {
     assert!(metrics.contains(line), "{metrics}");
     assert!(metrics.contains("yardmaster_kernel_up 1.0"));
     assert!(metrics.ends_with("# EOF\n"));
-    assert!(daemon.scrape("/").starts_with("HTTP/1.1 404"));
+    assert!(daemon.scrape("/").starts_with("HTTP/1.0 404"));
 }
 
 #[test]

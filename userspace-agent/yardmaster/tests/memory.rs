@@ -95,7 +95,11 @@ fn measure(what: &str, servers: usize, head: &str, text: &str, outcome: Outcome)
     let (now, most) = (daemon.memory("VmRSS:"), daemon.memory("VmHWM:"));
     let status = daemon.ask("status", &["--json"]).unwrap();
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
-    let round = status.pointer("/counters/last_round").unwrap().as_f64().unwrap();
+    let round = status
+        .pointer("/counters/last_round")
+        .unwrap()
+        .as_f64()
+        .unwrap();
     println!(
         "{what}, {servers} servers: resident {now} KiB, at most {most} KiB; \
          known after {taken:.0} s; a round takes {:.0} ms",

@@ -38,10 +38,7 @@ pub fn wait_for<T>(what: &str, mut test: impl FnMut() -> Option<T>) -> T {
         if let Some(value) = test() {
             return value;
         }
-        assert!(
-            begun.elapsed() < PATIENCE,
-            "no {what} in {PATIENCE:?}"
-        );
+        assert!(begun.elapsed() < PATIENCE, "no {what} in {PATIENCE:?}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -120,11 +117,7 @@ impl Daemon {
 
     pub fn scrape(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.metrics).unwrap();
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: x\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer

@@ -49,8 +49,7 @@ struct Reports;
 
 impl ServerStreamingService<OrcaLoadReportRequest> for Reports {
     type Response = OrcaLoadReport;
-    type ResponseStream =
-        Pin<Box<dyn Stream<Item = Result<OrcaLoadReport, tonic::Status>> + Send>>;
+    type ResponseStream = Pin<Box<dyn Stream<Item = Result<OrcaLoadReport, tonic::Status>> + Send>>;
     type Future = std::future::Ready<Result<tonic::Response<Self::ResponseStream>, tonic::Status>>;
 
     fn call(&mut self, request: tonic::Request<OrcaLoadReportRequest>) -> Self::Future {
@@ -82,7 +81,10 @@ impl Servers {
     }
 
     fn listen(&self) -> (TcpListener, u16) {
-        let listener = self.runtime.block_on(TcpListener::bind(anywhere())).unwrap();
+        let listener = self
+            .runtime
+            .block_on(TcpListener::bind(anywhere()))
+            .unwrap();
         let port = listener.local_addr().unwrap().port();
         (listener, port)
     }
