@@ -12,21 +12,23 @@
 //! of its own from then on, until it is answered again.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 
+use switchyard_report::SourceKind;
 use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::{sleep_until, Instant};
 
 use crate::check::Check;
 use crate::source::Fetch;
+use crate::spec::CheckKind;
 
-/// How many may be under way that have just begun. Each takes some kilobytes then; ten thousand
-/// that are due at once wait for each other instead.
+/// Room for those under way that have just begun. Each takes memory then, and more of it the more
+/// its protocol wants ([`Errand::size`]); ten thousand that are due at once wait for each other.
 const FRESH: usize = 256;
-/// How many more may be under way, which have not been answered for a [`WHILE`].
+/// More room, for those that have not been answered for a [`WHILE`].
 const SLOW: usize = 1024;
-/// How many of these places are for those that were not answered the last time either.
+/// How much of this is for those that were not answered the last time either.
 const SILENT: usize = 768;
 /// How long one counts as having just begun.
 const WHILE: Duration = Duration::from_millis(100);
@@ -45,6 +47,25 @@ impl Errand {
         match self {
             Self::Fetch(fetch) => fetch.lasts(),
             Self::Check(_) => false,
+        }
+    }
+
+    /// How much room it takes while it is under way: a connection takes about two kilobytes,
+    /// buffers of HTTP and of TLS, or those of HTTP/2, several times as much.
+    fn size(&self) -> usize {
+        match self {
+            Self::Fetch(fetch) => match fetch.kind() {
+                SourceKind::Haproxy | SourceKind::Push => 1,
+                SourceKind::OrcaHttp => 2,
+                SourceKind::Agent => 3,
+                SourceKind::OrcaGrpc => 6,
+            },
+            Self::Check(check) => match check.kind() {
+                CheckKind::Tcp | CheckKind::Icmp => 1,
+                CheckKind::Http => 2,
+                CheckKind::Https => 3,
+                CheckKind::Grpc => 6,
+            },
         }
     }
 
@@ -88,6 +109,27 @@ struct Ended {
 /// What is due, and when; the first one is the greatest. May have some that have been cancelled.
 type Queue = BinaryHeap<Reverse<(Instant, Number)>>;
 
+/// Those that take up room, and how much.
+#[derive(Default)]
+struct Room {
+    sizes: HashMap<Id, usize>,
+    taken: usize,
+}
+
+impl Room {
+    fn insert(&mut self, id: Id, size: usize) {
+        self.sizes.insert(id, size);
+        self.taken += size;
+    }
+
+    /// Gives its size, if it is there.
+    fn remove(&mut self, id: Id) -> Option<usize> {
+        let size = self.sizes.remove(&id)?;
+        self.taken -= size;
+        Some(size)
+    }
+}
+
 /// All errands. Those under way end with it.
 #[derive(Default)]
 pub struct Agenda {
@@ -100,8 +142,8 @@ pub struct Agenda {
     brief: JoinSet<Ended>,
     lasting: JoinSet<Ended>,
     /// Which of them have just begun, and which have not.
-    fresh: HashSet<Id>,
-    slow: HashSet<Id>,
+    fresh: Room,
+    slow: Room,
     /// When those that have just begun did so, and some that have ended.
     begun: VecDeque<(Instant, Id)>,
 }
@@ -149,8 +191,8 @@ impl Agenda {
             // One that was cancelled has no place any more.
             Err(error) => (error.id(), None),
         };
-        if !self.fresh.remove(&id) {
-            self.slow.remove(&id);
+        if self.fresh.remove(id).is_none() {
+            self.slow.remove(id);
         }
         if let Some(ended) = ended {
             self.take_back(ended);
@@ -161,14 +203,14 @@ impl Agenda {
     fn next_start(&self) -> Option<Instant> {
         let first = |queue: &Queue| queue.peek().map(|Reverse((due, _))| *due);
         let prompt = first(&self.due).and_then(|due| {
-            if self.fresh.len() < FRESH {
+            if self.fresh.taken < FRESH {
                 return Some(due);
             }
             // When the first one gives its place up, if there is room for it elsewhere.
             let (begun, _) = self.begun.front()?;
-            (self.slow.len() < SLOW).then(|| due.max(*begun + WHILE))
+            (self.slow.taken < SLOW).then(|| due.max(*begun + WHILE))
         });
-        let silent = first(&self.silent).filter(|_| self.slow.len() < SILENT);
+        let silent = first(&self.silent).filter(|_| self.slow.taken < SILENT);
         [prompt, silent].into_iter().flatten().min()
     }
 
@@ -176,40 +218,40 @@ impl Agenda {
     fn age(&mut self) {
         let now = Instant::now();
         while let Some((begun, id)) = self.begun.front().copied() {
-            let is_over = !self.fresh.contains(&id);
-            if !is_over && (begun + WHILE > now || self.slow.len() >= SLOW) {
+            let is_over = !self.fresh.sizes.contains_key(&id);
+            if !is_over && (begun + WHILE > now || self.slow.taken >= SLOW) {
                 return;
             }
             self.begun.pop_front();
-            if self.fresh.remove(&id) {
-                self.slow.insert(id);
+            if let Some(size) = self.fresh.remove(id) {
+                self.slow.insert(id, size);
             }
         }
     }
 
     fn start(&mut self) {
         let now = Instant::now();
-        while self.fresh.len() < FRESH {
+        while self.fresh.taken < FRESH {
             let Some(number) = take_due(&mut self.due, now) else {
                 break;
             };
-            if let Some(id) = self.run(number) {
-                self.fresh.insert(id);
+            if let Some((id, size)) = self.run(number) {
+                self.fresh.insert(id, size);
                 self.begun.push_back((now, id));
             }
         }
-        while self.slow.len() < SILENT {
+        while self.slow.taken < SILENT {
             let Some(number) = take_due(&mut self.silent, now) else {
                 break;
             };
-            if let Some(id) = self.run(number) {
-                self.slow.insert(id);
+            if let Some((id, size)) = self.run(number) {
+                self.slow.insert(id, size);
             }
         }
     }
 
-    /// Starts one, and gives its task, if it takes a place.
-    fn run(&mut self, number: Number) -> Option<Id> {
+    /// Starts one, and gives its task and size, if it takes up room.
+    fn run(&mut self, number: Number) -> Option<(Id, usize)> {
         let mut errand = match self.places.remove(&number)? {
             Place::Waits(errand) => errand,
             runs @ Place::Runs(_) => {
@@ -217,7 +259,7 @@ impl Agenda {
                 return None;
             }
         };
-        let lasts = errand.lasts();
+        let (lasts, size) = (errand.lasts(), errand.size());
         let running = if lasts {
             &mut self.lasting
         } else {
@@ -236,7 +278,7 @@ impl Agenda {
         });
         let id = task.id();
         self.places.insert(number, Place::Runs(task));
-        (!lasts).then_some(id)
+        (!lasts).then_some((id, size))
     }
 
     fn take_back(&mut self, ended: Ended) {

@@ -80,6 +80,13 @@ impl Check {
         (begun + self.interval()).max(Instant::now())
     }
 
+    /// What kind of check it is.
+    pub fn kind(&self) -> CheckKind {
+        self.specs
+            .get(self.index)
+            .map_or(CheckKind::Tcp, |spec| spec.kind)
+    }
+
     fn interval(&self) -> Duration {
         self.specs
             .get(self.index)
@@ -110,10 +117,11 @@ async fn once(
     let limit = spec.timeout;
     let work = async {
         match spec.kind {
-            CheckKind::Tcp => tcp::check(spec, address).await,
-            CheckKind::Http | CheckKind::Https => http::check(spec, address, tls).await,
-            CheckKind::Grpc => grpc::check(spec, address, tls).await,
-            CheckKind::Icmp => pingers.check(address.ip(), limit).await,
+            // What one kind needs, another need not carry.
+            CheckKind::Tcp => Box::pin(tcp::check(spec, address)).await,
+            CheckKind::Http | CheckKind::Https => Box::pin(http::check(spec, address, tls)).await,
+            CheckKind::Grpc => Box::pin(grpc::check(spec, address, tls)).await,
+            CheckKind::Icmp => Box::pin(pingers.check(address.ip(), limit)).await,
         }
     };
     timeout(limit, work)

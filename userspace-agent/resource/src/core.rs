@@ -7,7 +7,9 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use switchyard_report::{Guard, Inventory, Reading, Reason, SourceKind, TargetKey, Timestamp};
+use switchyard_report::{
+    Guard, Inventory, LoadReport, Reading, Reason, SourceKind, TargetKey, Timestamp,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{interval, MissedTickBehavior};
@@ -253,9 +255,13 @@ impl Core {
 
     fn accept(&mut self, source: &Source, reading: &Reading, now: Timestamp) {
         if let Some(feed) = self.sources.get(source) {
+            let mut loads: BTreeMap<u16, Arc<LoadReport>> = BTreeMap::new();
             for key in &feed.targets {
-                let load = reading.of_port(key.destination.port());
-                self.state.accept(key, load, now);
+                let port = key.destination.port();
+                let load = loads
+                    .entry(port)
+                    .or_insert_with(|| Arc::new(reading.of_port(port)));
+                self.state.accept(key, Arc::clone(load), now);
             }
         }
     }

@@ -33,6 +33,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// is connected to for each report: it can be heard as well, only for more work.
 pub const KEPT: usize = 1024;
 
+/// How many of these one counts for that is encrypted.
+const ENCRYPTED: u32 = 2;
+
 /// How many of these a stream counts for: HTTP/2 has larger buffers.
 const STREAM: u32 = 8;
 
@@ -143,6 +146,11 @@ impl Fetch {
         room.is_some()
     }
 
+    /// What kind of source it is of.
+    pub fn kind(&self) -> SourceKind {
+        self.link.source.kind
+    }
+
     /// Whether there was no report the last time.
     pub fn has_failed(&self) -> bool {
         self.link.misses > 0
@@ -170,21 +178,26 @@ impl Fetch {
                     Err(error) => return link.tell(Err(error)).await.map(|_| begun),
                 };
                 let result = if kind == SourceKind::Agent {
-                    agent::once(link, &mut open).await
+                    Box::pin(agent::once(link, &mut open)).await
                 } else {
-                    orca::once(link, &mut open).await
+                    Box::pin(orca::once(link, &mut open)).await
                 };
                 // One without a connection is soon made anew.
                 if open.is_open() {
-                    let kept = || Arc::clone(&link.context.kept).try_acquire_owned().ok();
+                    let size = if link.source.tls { ENCRYPTED } else { 1 };
+                    let kept = || {
+                        Arc::clone(&link.context.kept)
+                            .try_acquire_many_owned(size)
+                            .ok()
+                    };
                     *client = room.or_else(kept).map(|room| (open, room));
                 }
                 result
             }
             (Memo::Haproxy(memory), _) => haproxy::once(link, memory).await,
-            (Memo::Stream(None), _) => orca::first(link).await,
+            (Memo::Stream(None), _) => Box::pin(orca::first(link)).await,
             (Memo::Stream(room), _) => {
-                let ended = orca::stream(link).await;
+                let ended = Box::pin(orca::stream(link)).await;
                 *room = None;
                 let pause = link.tell(Err(ended)).await?;
                 return Some(Instant::now() + pause + interval);

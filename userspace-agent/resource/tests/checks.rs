@@ -18,12 +18,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{checked, here, keys, says, until_standing};
+use common::{checked, here, keys, says, until, until_standing};
 use http_body_util::Full;
 use hyper::Response;
 use rustls::pki_types::pem::PemObject;
 use switchyard_report::tls::Identity;
-use switchyard_report::{Health, Passive, Timestamp};
+use switchyard_report::{Health, Passive, Standing, Timestamp};
 use switchyard_resource::{CheckSpec, Counters, Manager, Settings};
 use switchyard_transport::{Limits, Server};
 use tokio::net::TcpListener;
@@ -343,7 +343,7 @@ async fn silent() -> (TcpListener, Vec<std::net::TcpStream>) {
 async fn silent_servers_do_not_hold_up_others() {
     let (listener, _crowd) = silent().await;
     let silent_port = listener.local_addr().unwrap().port();
-    let good = TcpListener::bind(common::here()).await.unwrap();
+    let good = TcpListener::bind(here()).await.unwrap();
     let address = good.local_addr().unwrap();
     let connections = Arc::new(AtomicI32::new(0));
     let counted = Arc::clone(&connections);
@@ -353,11 +353,12 @@ async fn silent_servers_do_not_hold_up_others() {
         }
     });
     let manager = Manager::start(Settings::default()).await.unwrap();
-    let mut targets = vec![checked(
-        address,
-        check("interval = '100ms'\nrise = 1\ntimeout = '1s'"),
-    )];
-    let bad = check("interval = '1s'\nfall = 1\ntimeout = '1s'");
+    let every = |interval| CheckSpec {
+        interval,
+        ..check("rise = 1\nfall = 1")
+    };
+    let mut targets = vec![checked(address, every(Duration::from_millis(100)))];
+    let bad = every(Duration::from_secs(1));
     for n in 0..4000u16 {
         let [high, low] = n.to_be_bytes();
         targets.push(checked(

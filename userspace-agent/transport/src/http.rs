@@ -167,7 +167,7 @@ impl HttpClient {
     ) -> Result<Answer, Error> {
         let limit = self.limit;
         // What is half done cannot be gone on with: then there is no connection any more.
-        timeout(limit, self.exchange(method, path, headers, body))
+        timeout(limit, Box::pin(self.exchange(method, path, headers, body)))
             .await
             .unwrap_or(Err(Error::Timeout(limit)))
     }
