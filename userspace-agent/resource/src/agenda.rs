@@ -56,15 +56,15 @@ impl Errand {
         match self {
             Self::Fetch(fetch) => match fetch.kind() {
                 SourceKind::Haproxy | SourceKind::Push => 1,
-                SourceKind::OrcaHttp => 2,
-                SourceKind::Agent => 3,
-                SourceKind::OrcaGrpc => 6,
+                SourceKind::OrcaHttp => 4,
+                SourceKind::Agent => 6,
+                SourceKind::OrcaGrpc => 12,
             },
             Self::Check(check) => match check.kind() {
                 CheckKind::Tcp | CheckKind::Icmp => 1,
-                CheckKind::Http => 2,
-                CheckKind::Https => 3,
-                CheckKind::Grpc => 6,
+                CheckKind::Http => 4,
+                CheckKind::Https => 6,
+                CheckKind::Grpc => 12,
             },
         }
     }

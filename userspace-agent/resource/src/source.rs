@@ -34,10 +34,10 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 pub const KEPT: usize = 1024;
 
 /// How many of these one counts for that is encrypted.
-const ENCRYPTED: u32 = 2;
+const ENCRYPTED: u32 = 4;
 
 /// How many of these a stream counts for: HTTP/2 has larger buffers.
-const STREAM: u32 = 8;
+const STREAM: u32 = 16;
 
 /// The first attempt is no later than that.
 const LONGEST_OFFSET: Duration = Duration::from_secs(1);

@@ -248,32 +248,52 @@ fn render(shared: &Shared, part: Part) -> Result<String, fmt::Error> {
     Ok(out)
 }
 
+/// Most that is handed over at a time, in bytes: it is copied on the way.
+const PIECE: usize = 32 * 1024;
+
 /// An answer: words, or all metrics, part by part.
-enum Answer {
-    Words(Option<&'static str>),
-    Metrics(Shared, Box<dyn Iterator<Item = Option<Part>> + Send>),
+struct Answer {
+    shared: Shared,
+    /// What is still to be made; `None` is the end of it.
+    parts: Box<dyn Iterator<Item = Option<Part>> + Send>,
+    /// What has been made, and not yet been handed over.
+    made: Bytes,
 }
 
 impl Answer {
+    fn words(words: &'static str) -> Self {
+        Self {
+            shared: Shared::default(),
+            parts: Box::new(std::iter::empty()),
+            made: words.into(),
+        }
+    }
+
     fn metrics(shared: Shared) -> Self {
-        Self::Metrics(shared, Box::new(parts().map(Some).chain([None])))
+        Self {
+            shared,
+            parts: Box::new(parts().map(Some).chain([None])),
+            made: Bytes::new(),
+        }
     }
 
     /// What comes next, if anything does.
     fn next(&mut self) -> Option<Result<Bytes, fmt::Error>> {
-        match self {
-            Self::Words(words) => Some(Ok(words.take()?.into())),
-            Self::Metrics(shared, parts) => {
-                let text = match parts.next()? {
-                    Some(part) => render(shared, part),
-                    None => {
-                        let mut end = String::new();
-                        text::encode_eof(&mut end).map(|()| end)
-                    }
-                };
-                Some(text.map(Bytes::from))
+        while self.made.is_empty() {
+            let text = match self.parts.next()? {
+                Some(part) => render(&self.shared, part),
+                None => {
+                    let mut end = String::new();
+                    text::encode_eof(&mut end).map(|()| end)
+                }
+            };
+            match text {
+                Ok(text) => self.made = text.into(),
+                Err(error) => return Some(Err(error)),
             }
         }
+        let length = self.made.len().min(PIECE);
+        Some(Ok(self.made.split_to(length)))
     }
 }
 
@@ -304,7 +324,7 @@ pub async fn serve(server: Server, shared: Shared) -> Infallible {
 
 fn respond<B>(request: &Request<B>, shared: Shared) -> Response<Answer> {
     if request.uri().path() != "/metrics" {
-        let mut response = Response::new(Answer::Words(Some("/metrics is what there is\n")));
+        let mut response = Response::new(Answer::words("/metrics is what there is\n"));
         *response.status_mut() = StatusCode::NOT_FOUND;
         return response;
     }

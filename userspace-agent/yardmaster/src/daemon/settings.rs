@@ -17,7 +17,7 @@ use yardmaster::{DestinationPlan, ServicePlan};
 pub struct Settings {
     /// Its own section.
     pub master: MasterSettings,
-    /// The services whose weights it makes.
+    /// The services whose weights it makes, until the master takes them.
     pub services: Vec<ServicePlan>,
     /// Where the reports of each destination come from, and what is checked.
     pub targets: Vec<TargetSpec>,
