@@ -57,8 +57,8 @@ fn ten_thousand(servers: usize, source: &str, check: &str) -> String {
         );
         if part.contains("policy") {
             text += &format!(
-                "source = {{ {source}, interval = \"10s\", timeout = \"2s\" }}\n\
-                 check = [{{ {check}, interval = \"10s\", timeout = \"2s\", rise = 1, fall = 1 }}]\n"
+                "source = {{ {source}, interval = \"10s\" }}\n\
+                 check = [{{ {check}, interval = \"10s\", rise = 1, fall = 1 }}]\n"
             );
         }
     }
@@ -144,8 +144,8 @@ fn accepting_and_mute() {
     let _alone = alone();
     let servers = Servers::start();
     let port = servers.mute();
-    let source = format!("type = \"orca-http\", port = {port}");
-    let check = format!("type = \"https\", port = {port}");
+    let source = format!("type = \"orca-http\", port = {port}, timeout = \"400ms\"");
+    let check = format!("type = \"https\", port = {port}, timeout = \"400ms\"");
     both("mute", "", &source, &check, FAILING);
 }
 

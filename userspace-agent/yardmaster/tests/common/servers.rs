@@ -2,6 +2,7 @@
 
 //! Servers that answer on every address of this machine's own network, as ten thousand would.
 
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::pin::Pin;
@@ -111,9 +112,13 @@ impl Servers {
     pub fn mute(&self) -> u16 {
         let (listener, port) = self.listen();
         self.runtime.spawn(async move {
-            let mut held = Vec::new();
+            // Those whose clients have long given up are closed.
+            let mut held = VecDeque::new();
             while let Ok(accepted) = listener.accept().await {
-                held.push(accepted);
+                held.push_back(accepted);
+                if held.len() > 4000 {
+                    held.pop_front();
+                }
             }
         });
         port
