@@ -280,13 +280,17 @@ where
     let mut ask = pin!(ask);
     let mut ended = None;
     let answer = poll_fn(|context| {
+        // The request is there before anything is read: what has come by then answers it.
+        if let Poll::Ready(answer) = ask.as_mut().poll(context) {
+            return Poll::Ready(answer);
+        }
         if ended.is_none() {
             if let Poll::Ready(result) = connection.as_mut().poll(context) {
-                // Its error reaches the request as well.
+                // Its error reaches the request as well, which is woken by that.
                 ended = Some(result.ok());
             }
         }
-        ask.as_mut().poll(context)
+        Poll::Pending
     })
     .await;
     let left = match ended {
