@@ -3,6 +3,7 @@
 //! The daemon from outside, as far as that goes without the module: a dry run.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![expect(dead_code, reason = "tests share what each needs a part of")]
 
 #[path = "common/daemon.rs"]
 mod daemon;

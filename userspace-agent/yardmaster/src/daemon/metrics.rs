@@ -248,6 +248,13 @@ fn render(shared: &Shared, part: Part) -> Result<String, fmt::Error> {
     Ok(out)
 }
 
+/// What says that there are no more.
+fn end() -> Result<String, fmt::Error> {
+    let mut out = String::new();
+    text::encode_eof(&mut out)?;
+    Ok(out)
+}
+
 /// Most that is handed over at a time, in bytes: it is copied on the way.
 const PIECE: usize = 32 * 1024;
 
@@ -280,13 +287,10 @@ impl Answer {
     /// What comes next, if anything does.
     fn next(&mut self) -> Option<Result<Bytes, fmt::Error>> {
         while self.made.is_empty() {
-            let text = match self.parts.next()? {
-                Some(part) => render(&self.shared, part),
-                None => {
-                    let mut end = String::new();
-                    text::encode_eof(&mut end).map(|()| end)
-                }
-            };
+            let text = self
+                .parts
+                .next()?
+                .map_or_else(end, |part| render(&self.shared, part));
             match text {
                 Ok(text) => self.made = text.into(),
                 Err(error) => return Some(Err(error)),

@@ -137,8 +137,8 @@ impl Servers {
             assert!(self.crowd.len() < 100, "the queue is never full");
         }
         self.runtime.spawn(async move {
-            let _held = listener;
             std::future::pending::<()>().await;
+            drop(listener);
         });
         at.port()
     }
