@@ -52,6 +52,9 @@ defer rm -f "$events" "$events.err"
 yardctl --netns "$yard" --json monitor >"$events" 2>"$events.err" &
 monitor=$!
 defer kill "$monitor"
+sees() {
+	[ "$(jq -s "[.[] | select($1)] | length" "$events" 2>/dev/null)" -ge "$2" ]
+}
 expect "a monitor listens" wait_for 3000 grep -q listening "$events.err"
 
 # Services and destinations.
@@ -108,6 +111,9 @@ ends "a destination is drained" 0 "" dest drain "${tunnel[@]}" --deadline 1h
 gives "with its deadline" '.[] | [.state, .drain_deadline, .drain_remaining > 3500]' \
 	'["draining",3600,true]' dest list "${key[@]}"
 ends "which is shown" 0 "draining 3" dest list "${key[@]}"
+# It is looked for now and then, and has to be there until then.
+expect "a monitor sees that it has drained" \
+	wait_for 10000 sees '.event == "drained" and .destination.address == "2001:db8:1::2"' 1
 ends "it is up again" 0 "" dest undrain "${tunnel[@]}"
 gives "without a deadline" '.[] | [.state, .drain_remaining]' '["active",null]' dest list "${key[@]}"
 ends "it is down" 0 "" dest down "${tunnel[@]}"
@@ -206,16 +212,11 @@ ends "the manual page" 0 ".TH yardctl" man
 # What the monitor saw.
 ends "a device is claimed again" 0 "" claim claim0 --cpus 2
 expect "and deleted" ip -n "$yard" link del claim0
-sees() {
-	[ "$(jq -s "[.[] | select($1)] | length" "$events" 2>/dev/null)" -ge "$2" ]
-}
 expect "the monitor saw services come" wait_for 3000 sees '.event == "service" and (.removed | not)' 3
 expect "and go" wait_for 3000 sees '.event == "service" and .removed' 3
 expect "destinations come and change" \
 	wait_for 3000 sees '.event == "destination" and (.removed | not) and .destination.weight == 7' 1
 expect "and go" wait_for 3000 sees '.event == "destination" and .removed' 3
-expect "a destination drain" \
-	wait_for 10000 sees '.event == "drained" and .destination.address == "2001:db8:1::2"' 1
 expect "values being set" wait_for 3000 sees '.event == "switch"' 2
 expect "claims come" wait_for 3000 sees '.event == "claim" and (.removed | not)' 2
 expect "and go, with the device, too" \

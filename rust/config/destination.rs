@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     core::{
+        connection_state::ConnectionState,
         load::{
             Limits,
             Load, //
@@ -291,13 +292,21 @@ impl Destination {
         self.counters.own(bh)
     }
 
+    /// Counts a connection that begins in this state: for good among what this CPU has counted, and
+    /// as one that there is.
+    #[inline(always)]
+    pub(crate) fn opened(&self, own: &Traffic, state: ConnectionState) {
+        own.opened();
+        self.load.opened(state, self.settings.limits);
+    }
+
     /// Whether it has been removed and has no connections any more.
     pub(super) fn is_deserted(&self) -> bool {
         self.removed && self.load.connections() == 0
     }
 
     /// Whether it takes new connections at the moment.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn takes(&self) -> bool {
         !self.removed
             && self.settings.effective_weight() > 0

@@ -102,14 +102,19 @@ impl filter::Service for Service {
         }
     }
 
-    #[inline]
+    #[inline(always)]
+    fn is_simple(&self) -> bool {
+        let settings = &self.settings;
+        !settings.one_packet && settings.affinity == 0 && !settings.scheduler.takes_turns()
+    }
+
+    #[inline(always)]
     fn select(&self, hash: u32) -> Option<&Destination> {
-        let index = self
-            .selection
-            .select(&self.destinations, hash, &self.account.turn)?;
-        self.destinations
-            .get(usize::from(index))
-            .map(|found| &**found)
+        let first = self.selection.first(hash);
+        match first.and_then(|index| self.destinations.get(usize::from(index))) {
+            Some(destination) if destination.takes() => Some(destination),
+            _ => self.select_further(hash),
+        }
     }
 
     fn peek(&self, hash: u32) -> Option<&Destination> {
@@ -137,6 +142,18 @@ impl filter::Service for Service {
     }
 }
 
+impl Service {
+    /// Chooses as the scheduler does.
+    #[inline(never)]
+    fn select_further(&self, hash: u32) -> Option<&Destination> {
+        let turn = &self.account.turn;
+        let index = self.selection.select(&self.destinations, hash, turn)?;
+        self.destinations
+            .get(usize::from(index))
+            .map(|found| &**found)
+    }
+}
+
 impl Snapshot {
     /// The destination of this number, if packets for it are translated.
     fn translated(&self, id: u32) -> Option<&Destination> {
@@ -150,7 +167,7 @@ impl filter::Services for Snapshot {
     type Destination = Destination;
     type Service = Service;
 
-    #[inline]
+    #[inline(always)]
     fn service(&self, protocol: Protocol, endpoint: Endpoint<IpAddress>) -> Option<&Service> {
         self.service_of(protocol, endpoint).map(|found| &**found)
     }

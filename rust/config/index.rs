@@ -49,18 +49,18 @@ impl<K: Key> Index<K> {
     }
 
     /// The place where the search for `key` begins; there must be places.
-    #[inline]
+    #[inline(always)]
     fn home(&self, key: &K) -> usize {
         key.hash() as usize & self.mask()
     }
 
-    #[inline]
+    #[inline(always)]
     fn mask(&self) -> usize {
         self.places.len().wrapping_sub(1)
     }
 
     /// The place of `key`, or the empty one where it would go.
-    #[inline]
+    #[inline(always)]
     fn find(&self, key: &K) -> Option<(usize, Option<u32>)> {
         let mut place = self.home(key);
         // Half of the places are empty, so this ends.
@@ -74,7 +74,7 @@ impl<K: Key> Index<K> {
     }
 
     /// The number of `key`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, key: &K) -> Option<u32> {
         self.find(key)?.1
     }

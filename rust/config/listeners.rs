@@ -30,12 +30,16 @@ use crate::core::{
 };
 
 impl Key for Listener {
-    #[inline]
+    #[inline(always)]
     fn hash(&self) -> u64 {
         let more = u64::from(self.port) << 16
             | u64::from(self.prefix.length) << 8
             | u64::from(self.protocol.number());
-        spread(spread_address(self.prefix.address) ^ more)
+        match self.prefix.address {
+            // All of it is one word.
+            IpAddress::V4(address) => spread(u64::from(address.bits()) << 32 | more),
+            IpAddress::V6(_) => spread(spread_address(self.prefix.address) ^ more),
+        }
     }
 }
 
@@ -213,7 +217,7 @@ impl ListenerTable {
     }
 
     /// The service that a packet to `endpoint` is for.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, protocol: Protocol, endpoint: Endpoint<IpAddress>) -> Option<u32> {
         service_key::find(self, protocol, endpoint)
     }
@@ -234,7 +238,7 @@ impl ListenerTable {
 }
 
 impl service_key::Listeners for ListenerTable {
-    #[inline]
+    #[inline(always)]
     fn listener(&self, listener: &Listener) -> Option<u32> {
         self.listeners.get(listener)
     }

@@ -110,6 +110,16 @@ impl Selection {
             .select(&self.table, &Members(destinations), arrival)
     }
 
+    /// The place that [`Self::select`] chooses if the destination there takes connections, where that
+    /// can be told by one look.
+    #[inline(always)]
+    pub(crate) fn first(&self, hash: u32) -> Option<u16> {
+        match self.scheduler {
+            Scheduler::Maglev => maglev::entry(&self.table, hash),
+            _ => None,
+        }
+    }
+
     /// The place among the destinations that the hash stands for, whatever their loads.
     #[inline]
     pub(crate) fn select_stateless(&self, hash: u32) -> Option<u16> {

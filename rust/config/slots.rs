@@ -59,7 +59,7 @@ impl<T> Slots<T> {
     }
 
     /// The value of number `id`, if it is still there.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, id: u32) -> Option<&T> {
         match self.slots.get(slot_of(id)) {
             Some(slot) if slot.id == id => slot.value.as_ref(),

@@ -87,7 +87,7 @@ impl Snapshot {
     }
 
     /// The service that a packet to `endpoint` is for.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn service_of(
         &self,
         protocol: Protocol,
@@ -97,7 +97,7 @@ impl Snapshot {
     }
 
     /// The service of this number; `None` once it has been removed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn service_by_id(&self, id: u32) -> Option<&Arc<Service>> {
         self.services.get(id)
     }

@@ -273,6 +273,7 @@ impl<A: Held> Memory<A> for View<'_, A> {
         self.family.current.read_bh(self.bh)
     }
 
+    #[inline(always)]
     fn layout(&self) -> Layout<'_, Array> {
         let arrays = self.family.arrays.read_bh(self.bh);
         Layout {
@@ -288,6 +289,7 @@ impl<A: Held> Memory<A> for View<'_, A> {
         Some(chunk)
     }
 
+    #[inline(always)]
     fn groups(&self) -> &[FreeGroup] {
         &self.family.groups
     }

@@ -59,13 +59,21 @@ impl<'a, A: Held> Table<'a, A> {
 }
 
 impl<A: Held> Table<'_, A> {
-    /// Wakes the collector, unless another CPU does so.
-    #[cold]
-    #[inline(never)]
-    fn wake(&self) {
-        if !self.family.knows.swap(true, Relaxed) {
-            self.shared.wake();
+    /// Sees to it that there will be slots for more connections.
+    #[inline(always)]
+    fn look_after(&self) {
+        if self.family.free() < LOW && !self.family.knows.load(Relaxed) {
+            wake(self.family, self.shared);
         }
+    }
+}
+
+/// Wakes the collector, unless another CPU does so.
+#[cold]
+#[inline(never)]
+fn wake<A: Held>(family: &Family<A>, shared: &Shared) {
+    if !family.knows.swap(true, Relaxed) {
+        shared.wake();
     }
 }
 
@@ -102,9 +110,7 @@ impl<A: Held> Connections<A> for Table<'_, A> {
 
     fn insert(&self, connection: &Connection<A>) -> Insertion<A> {
         let insertion = self.table.insert(connection);
-        if self.family.free() < LOW && !self.family.knows.load(Relaxed) {
-            self.wake();
-        }
+        self.look_after();
         insertion
     }
 
@@ -138,5 +144,23 @@ impl<A: Held> SteadyConnections<A> for Table<'_, A> {
         now: impl FnOnce() -> u32,
     ) -> Result<Steady<A>, Missing> {
         self.table.steady(sought, reach, now)
+    }
+
+    #[inline(always)]
+    fn has_none(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+    ) -> bool {
+        self.table.has_none(direction, protocol, client, other)
+    }
+
+    #[inline(always)]
+    fn enter(&self, connection: &Connection<A>) -> bool {
+        let entered = self.table.enter(connection);
+        self.look_after();
+        entered
     }
 }

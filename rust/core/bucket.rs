@@ -2,15 +2,16 @@
 
 //! A bucket: one cache line of references to connections.
 //!
-//! Seven words hold a tag (the upper half of the hash) and a slot index plus 1; 0 is empty. A
-//! connection whose home bucket is full lies in one of the following buckets, and never moves
-//! as long as it lives, so that a reader cannot miss it. The eighth word belongs to the
-//! connections at home here: its lowest bit is a lock for those who change them, and its
-//! nibbles 1 to 15 count how many of them lie 1 to 15 buckets further on. Readers go there only
-//! if the count says so, and take no lock.
+//! Seven entries hold a tag (the upper half of the hash) and a slot index plus 1; 0 is empty. The
+//! tags lie side by side, since most looks are at them alone. A connection whose home bucket is full
+//! lies in one of the following buckets, and never moves as long as it lives, so that a reader cannot
+//! miss it. A word more belongs to the connections at home here: its lowest bit is a lock for those
+//! who change them, and its nibbles 1 to 15 count how many of them lie 1 to 15 buckets further on.
+//! Readers go there only if the count says so, and take no lock.
 
 use super::atomic::{
     spin_loop,
+    AtomicU32,
     AtomicU64,
     Ordering, //
 };
@@ -27,7 +28,12 @@ const LOCK: u64 = 1;
 #[repr(C, align(64))]
 pub struct Bucket {
     head: AtomicU64,
-    entries: [AtomicU64; ENTRIES],
+    /// Means nothing for an empty entry, but is 0.
+    tags: [AtomicU32; ENTRIES],
+    /// Set before the tag, and cleared after it: whoever sees the tag of a connection that is there
+    /// sees its slot. Another tag and a slot of another entry's former life do no harm, as slots are
+    /// asked for the key.
+    indexes: [AtomicU32; ENTRIES],
 }
 
 /// The tag of a hash; the lower half chooses the bucket.
@@ -68,18 +74,27 @@ impl Bucket {
     /// A loop, and no chain of iterators: those are not always inlined.
     #[inline(always)]
     pub fn find<L: Look>(&self, tag: u32, read: &L) -> Option<L::Found> {
-        for entry in &self.entries {
-            let word = entry.load(Ordering::Acquire);
-            if word >> 32 == u64::from(tag) {
-                // An empty entry is 0, and has the tag 0 then: there is no slot of that number.
-                let index = (word as u32).wrapping_sub(1);
+        let mut place = 0_usize;
+        while let Some(entry) = self.tags.get(place) {
+            if entry.load(Ordering::Acquire) == tag {
+                // Of an empty entry this is `u32::MAX`.
+                let index = self.index(place).wrapping_sub(1);
                 let found = read.look(index);
                 if found.is_some() {
                     return found;
                 }
             }
+            place = place.wrapping_add(1);
         }
         None
+    }
+
+    /// What the entry at this place refers to: a slot's index plus 1, or 0.
+    #[inline(always)]
+    fn index(&self, place: usize) -> u32 {
+        self.indexes
+            .get(place)
+            .map_or(0, |index| index.load(Ordering::Acquire))
     }
 
     /// How far off connections of this home lie, as they were a moment ago.
@@ -92,43 +107,105 @@ impl Bucket {
     ///
     /// The caller holds the lock of the connection's home, which need not be this bucket.
     pub fn put(&self, tag: u32, index: u32) -> bool {
-        let word = entry_word(tag, index);
-        self.entries.iter().any(|entry| {
-            entry.load(Ordering::Relaxed) == 0
-                && entry
-                    .compare_exchange(0, word, Ordering::Release, Ordering::Relaxed)
-                    .is_ok()
-        })
+        (0..ENTRIES).any(|place| self.index(place) == 0 && self.fill(place, tag, index))
+    }
+
+    /// Puts a reference into the entry at this place, if that is empty. Others may put something
+    /// there at the same time, with homes further back.
+    #[inline(always)]
+    fn fill(&self, place: usize, tag: u32, index: u32) -> bool {
+        let (Some(its_tag), Some(its_index)) = (self.tags.get(place), self.indexes.get(place))
+        else {
+            return false;
+        };
+        let is_filled = its_index
+            .compare_exchange(
+                0,
+                index.wrapping_add(1),
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            )
+            .is_ok();
+        if is_filled {
+            its_tag.store(tag, Ordering::Release);
+        }
+        is_filled
+    }
+
+    /// The place of the reference to a slot, if it is here.
+    fn place_of(&self, index: u32) -> Option<usize> {
+        (0..ENTRIES).find(|place| self.index(*place) == index.wrapping_add(1))
     }
 
     /// Takes a reference out; false if it is not here. The caller holds the home's lock.
-    pub fn take(&self, tag: u32, index: u32) -> bool {
-        let word = entry_word(tag, index);
-        let found = self
-            .entries
-            .iter()
-            .find(|entry| entry.load(Ordering::Relaxed) == word);
-        if let Some(entry) = found {
-            entry.store(0, Ordering::Release);
+    pub fn take(&self, index: u32) -> bool {
+        let Some(place) = self.place_of(index) else {
+            return false;
+        };
+        if let (Some(its_tag), Some(its_index)) = (self.tags.get(place), self.indexes.get(place)) {
+            its_tag.store(0, Ordering::Relaxed);
+            its_index.store(0, Ordering::Release);
         }
-        found.is_some()
+        true
     }
 
     /// Whether a reference is here. The caller holds the home's lock.
-    pub fn has(&self, tag: u32, index: u32) -> bool {
-        let word = entry_word(tag, index);
-        self.entries
-            .iter()
-            .any(|entry| entry.load(Ordering::Relaxed) == word)
+    pub fn has(&self, index: u32) -> bool {
+        self.place_of(index).is_some()
+    }
+
+    /// An empty entry, if there is one and no entry has this tag. The caller holds the lock of the
+    /// tag's home.
+    #[inline(always)]
+    pub fn room(&self, tag: u32) -> Option<Room<'_>> {
+        for entry in &self.tags {
+            if entry.load(Ordering::Relaxed) == tag {
+                return None;
+            }
+        }
+        // The first one: packets look there first.
+        let mut place = 0_usize;
+        while let Some(index) = self.indexes.get(place) {
+            if index.load(Ordering::Relaxed) == 0 {
+                return Some(Room {
+                    bucket: self,
+                    place,
+                });
+            }
+            place = place.wrapping_add(1);
+        }
+        None
+    }
+
+    /// Takes the lock, if nobody has it and all connections of this home lie in this bucket. As for
+    /// [`Self::lock`].
+    #[inline(always)]
+    pub fn lock_if_simple(&self) -> Option<Locked<'_>> {
+        match self
+            .head
+            .compare_exchange(0, LOCK, Ordering::Acquire, Ordering::Relaxed)
+        {
+            // Not to be made otherwise: it would be dropped, which takes the lock away from others.
+            Ok(_) => Some(Locked { bucket: self }),
+            Err(_) => None,
+        }
+    }
+
+    /// Whether there is nothing with this tag, and nothing of this home in other buckets.
+    #[inline(always)]
+    pub fn has_none(&self, tag: u32) -> bool {
+        for entry in &self.tags {
+            if entry.load(Ordering::Acquire) == tag {
+                return false;
+            }
+        }
+        self.spill().is_empty()
     }
 
     /// The indexes of all slots that are referred to here, whatever their home, each as it was
     /// a moment ago.
     pub fn indexes(&self) -> impl Iterator<Item = u32> + '_ {
-        self.entries.iter().filter_map(|entry| {
-            let word = entry.load(Ordering::Acquire);
-            ((word & 0xffff_ffff) as u32).checked_sub(1)
-        })
+        (0..ENTRIES).filter_map(|place| self.index(place).checked_sub(1))
     }
 
     /// Takes the lock, spinning: whoever has it is a few instructions from giving it back.
@@ -150,9 +227,19 @@ impl Bucket {
     }
 }
 
-/// The word for a reference.
-const fn entry_word(tag: u32, index: u32) -> u64 {
-    ((tag as u64) << 32) | index.wrapping_add(1) as u64
+/// An entry that was empty a moment ago.
+#[derive(Clone, Copy, Debug)]
+pub struct Room<'a> {
+    bucket: &'a Bucket,
+    place: usize,
+}
+
+impl Room<'_> {
+    /// Puts a reference there; false if others, whose homes are further back, were faster.
+    #[inline(always)]
+    pub fn put(self, tag: u32, index: u32) -> bool {
+        self.bucket.fill(self.place, tag, index)
+    }
 }
 
 /// The distances of the buckets that hold connections of one home.
@@ -208,6 +295,7 @@ impl Locked<'_> {
 }
 
 impl Drop for Locked<'_> {
+    #[inline(always)]
     fn drop(&mut self) {
         self.change(|head| head & !LOCK);
     }

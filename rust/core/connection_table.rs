@@ -12,6 +12,10 @@ use ::core::marker::PhantomData;
 use ::core::ops::Range;
 use ::core::slice;
 
+use super::books::{
+    Books,
+    Budget, //
+};
 use super::bucket::{
     self,
     Bucket,
@@ -32,7 +36,10 @@ use super::connections::{
     Steady,
     SteadyConnections, //
 };
-use super::free_list::GROUP;
+use super::free_list::{
+    FreeGroup,
+    GROUP, //
+};
 use super::memory::{
     Buckets,
     Layout,
@@ -125,6 +132,33 @@ pub struct ConnectionTable<A, M> {
     family: PhantomData<A>,
 }
 
+/// Gives a slot back.
+fn push<A: Stored, M: Memory<A>>(groups: &[FreeGroup], books: &Books, index: u32, slot: &Slot<A>) {
+    let chunk = index / M::CHUNK;
+    if let Some(group) = groups.get((chunk / GROUP) as usize) {
+        books.add_free(1);
+        group.push(chunk % GROUP, slot, index % M::CHUNK);
+    }
+}
+
+/// Ends the use of a slot to which nothing refers yet.
+///
+/// Takes what it needs by itself: with a reference to the memory's look, that could not be kept in
+/// registers by those who nearly never call this.
+#[cold]
+#[inline(never)]
+fn withdraw<A: Stored, M: Memory<A>>(
+    groups: &[FreeGroup],
+    books: &Books,
+    budget: &Budget,
+    index: u32,
+    slot: &Slot<A>,
+) {
+    books.step(slot.retire(), ConnectionState::None);
+    push::<A, M>(groups, books, index, slot);
+    budget.give();
+}
+
 /// Where the connections of a hash begin in an array: the buckets from its home on.
 struct Home<'a, B> {
     buckets: &'a B,
@@ -165,18 +199,6 @@ impl<'a, B: Buckets> Home<'a, B> {
         self.find_spilled(spill, read)
     }
 
-    /// The same at home alone.
-    #[inline(always)]
-    fn find_at_home<L: Look>(&self, read: L) -> Option<L::Found> {
-        self.bucket(0)?.find(bucket::tag(self.hash), &read)
-    }
-
-    /// Whether some lie in the buckets after home.
-    #[inline(always)]
-    fn is_spilled(&self) -> bool {
-        self.bucket(0).is_some_and(|home| !home.spill().is_empty())
-    }
-
     /// The same in the buckets after home.
     #[cold]
     #[inline(never)]
@@ -205,7 +227,7 @@ impl<'a, B: Buckets> Home<'a, B> {
         for distance in 0..=bucket::REACH {
             if self
                 .bucket(distance)
-                .is_some_and(|bucket| bucket.take(bucket::tag(self.hash), index))
+                .is_some_and(|bucket| bucket.take(index))
             {
                 lock.returned(distance);
                 return;
@@ -217,7 +239,7 @@ impl<'a, B: Buckets> Home<'a, B> {
     fn has(&self, index: u32) -> bool {
         (0..=bucket::REACH).any(|distance| {
             self.bucket(distance)
-                .is_some_and(|bucket| bucket.has(bucket::tag(self.hash), index))
+                .is_some_and(|bucket| bucket.has(index))
         })
     }
 }
@@ -334,15 +356,16 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
             .map_or(0, |group| group.count(chunk % GROUP))
     }
 
-    /// Takes a free slot.
-    fn pop(&self) -> Option<u32> {
+    /// Takes a free slot: its index, and itself.
+    #[inline(always)]
+    fn pop(&self) -> Option<(u32, &Slot<A>)> {
         let mut first = 0_u32;
         for group in self.memory.groups() {
             let popped = group.pop(|number| self.memory.chunk(first.wrapping_add(number)));
-            if let Some((number, place)) = popped {
+            if let Some((number, place, slot)) = popped {
                 self.memory.books().sub_free(1);
                 let chunk = first.wrapping_add(number);
-                return Some(chunk.wrapping_mul(M::CHUNK).wrapping_add(place));
+                return Some((chunk.wrapping_mul(M::CHUNK).wrapping_add(place), slot));
             }
             first = first.wrapping_add(GROUP);
         }
@@ -351,11 +374,27 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
 
     /// Gives a slot back.
     fn push(&self, index: u32, slot: &Slot<A>) {
-        let chunk = index / M::CHUNK;
-        if let Some(group) = self.memory.groups().get((chunk / GROUP) as usize) {
-            self.memory.books().add_free(1);
-            group.push(chunk % GROUP, slot, index % M::CHUNK);
+        push::<A, M>(self.memory.groups(), self.memory.books(), index, slot);
+    }
+
+    /// Takes a free slot, if there may be another connection.
+    #[inline(always)]
+    fn take_slot(&self) -> Option<(u32, &Slot<A>)> {
+        let budget = self.memory.budget();
+        if !budget.take() {
+            return None;
         }
+        let slot = self.pop();
+        if slot.is_none() {
+            budget.give();
+        }
+        slot
+    }
+
+    /// Gives back what [`Self::take_slot`] gave.
+    fn give_slot(&self, index: u32, slot: &Slot<A>) {
+        self.push(index, slot);
+        self.memory.budget().give();
     }
 
     /// All there is to know of the connection with this key.
@@ -461,8 +500,9 @@ impl<A: Stored, M: Memory<A>> ConnectionTable<A, M> {
         mut settled: impl FnMut(&Settled<A>),
     ) -> u32 {
         let mut expired = 0_u32;
+        let least = timeouts.least();
         for (index, slot) in self.slots(range) {
-            if !slot.seems_expired(now, timeouts) {
+            if !slot.seems_expired(now, timeouts, least) {
                 continue;
             }
             let decide = |connection: &Connection<A>| {
@@ -581,24 +621,16 @@ impl<A: Stored, M: Memory<A>> Connections<A> for ConnectionTable<A, M> {
         self.find_key(Key::template(protocol, client, service))
     }
 
+    #[inline(never)]
     fn insert(&self, connection: &Connection<A>) -> Insertion<A> {
-        let budget = self.memory.budget();
-        if !budget.take() {
-            return Insertion::Full;
-        }
-        let slot = self
-            .pop()
-            .and_then(|index| Some((index, self.memory.slot(index)?)));
-        let Some((index, slot)) = slot else {
-            budget.give();
+        let Some((index, slot)) = self.take_slot() else {
             return Insertion::Full;
         };
         let insertion = self
             .insert_slot(connection, index, slot)
             .unwrap_or(Insertion::Full);
         if !matches!(insertion, Insertion::Made(_)) {
-            self.push(index, slot);
-            budget.give();
+            self.give_slot(index, slot);
         }
         insertion
     }
@@ -672,14 +704,65 @@ impl<A: Stored, M: Memory<A>> SteadyConnections<A> for ConnectionTable<A, M> {
             state,
         };
         let home = Home::new(self.memory.current(), hash);
+        let Some(bucket) = home.bucket(0) else {
+            return Err(Missing { beyond: false });
+        };
         let found = match reach {
-            Reach::Home => home.find_at_home(look),
+            Reach::Home => bucket.find(bucket::tag(hash), &look),
             Reach::All => home.find(look),
         };
         found
             .and_then(|(slot, seen)| slot.steady(seen, key, now))
             .ok_or_else(|| Missing {
-                beyond: reach == Reach::Home && home.is_spilled(),
+                beyond: reach == Reach::Home && !bucket.spill().is_empty(),
             })
+    }
+
+    #[inline(always)]
+    fn has_none(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+    ) -> bool {
+        let hash = Key::new(direction, protocol, client, other).hash(self.memory.books().seed());
+        Home::new(self.memory.current(), hash)
+            .bucket(0)
+            .is_some_and(|home| home.has_none(bucket::tag(hash)))
+    }
+
+    #[inline(always)]
+    fn enter(&self, connection: &Connection<A>) -> bool {
+        let layout = self.memory.layout();
+        if layout.next.is_some() {
+            return false;
+        }
+        let hash = Key::of(connection).hash(self.memory.books().seed());
+        let tag = bucket::tag(hash);
+        let Some(home) = Home::new(layout.current, hash).bucket(0) else {
+            return false;
+        };
+        // Who else could insert the same client waits for this lock. Whatever is like it has its tag.
+        let Some(_lock) = home.lock_if_simple() else {
+            return false;
+        };
+        let Some(room) = home.room(tag) else {
+            return false;
+        };
+        let Some((index, slot)) = self.take_slot() else {
+            return false;
+        };
+        slot.fill(connection);
+        self.memory
+            .books()
+            .step(ConnectionState::None, connection.state);
+        slot.publish();
+        let entered = room.put(tag, index);
+        if !entered {
+            let (groups, books) = (self.memory.groups(), self.memory.books());
+            withdraw::<A, M>(groups, books, self.memory.budget(), index, slot);
+        }
+        entered
     }
 }

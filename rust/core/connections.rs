@@ -220,4 +220,19 @@ pub trait SteadyConnections<A: Address>: Connections<A> {
         reach: Reach,
         now: impl FnOnce() -> u32,
     ) -> Result<Steady<A>, Missing>;
+
+    /// Whether there is certainly no connection that [`Connections::hit`] would find, in any state:
+    /// a look at one cache line. It may say no where there is none.
+    fn has_none(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+    ) -> bool;
+
+    /// Does what [`Connections::insert`] does, if that is simple, as it nearly always is: with room in
+    /// the connection's own bucket, nothing there that might be like it, and a slot to be had. Else
+    /// it does nothing. Whether it is in the table.
+    fn enter(&self, connection: &Connection<A>) -> bool;
 }

@@ -53,6 +53,13 @@ impl Top {
     }
 }
 
+/// The lowest 16 bits of the word.
+const LINK: u64 = 0xffff;
+
+/// What the next state has more above them when one slot fewer is free: one step of the counter, less
+/// one of the count.
+const TAKEN: u64 = (1 << 32) - (1 << 16);
+
 impl FreeList {
     /// An empty list.
     pub fn new() -> Self {
@@ -64,23 +71,27 @@ impl FreeList {
         Top::of(self.top.load(Ordering::Acquire)).count
     }
 
-    /// Takes a slot: its place in the chunk, and whether it was the last. Any context; never
-    /// waits.
+    /// Takes a slot: its place in the chunk, the slot, and whether it was the last. Any context;
+    /// never waits.
     ///
     /// `slots` gives the chunk, if it is still there.
+    #[inline(always)]
     pub fn pop<'a, A: Stored>(
         &self,
         slots: impl Fn() -> Option<&'a [Slot<A>]>,
-    ) -> Option<(u32, bool)> {
+    ) -> Option<(u32, &'a Slot<A>, bool)> {
         let mut word = self.top.load(Ordering::Acquire);
         loop {
             let top = Top::of(word);
             let place = top.link.checked_sub(1)?;
             // If the slot is taken before the exchange below, this link is stale, but then the
             // counter has moved on and the exchange fails.
-            let next = slots()?.get(place as usize)?.next_free();
-            match self.exchange(word, top.next(top.count.wrapping_sub(1), next)) {
-                Ok(()) => return Some((place, top.count == 1)),
+            let slot = slots()?.get(place as usize)?;
+            let next = slot.next_free();
+            // There is one, so nothing is borrowed from the counter.
+            let taken = (word & !LINK).wrapping_add(TAKEN) | (u64::from(next) & LINK);
+            match self.exchange(word, taken) {
+                Ok(()) => return Some((place, slot, top.count == 1)),
                 Err(newer) => word = newer,
             }
         }
@@ -157,12 +168,13 @@ impl FreeGroup {
         Self::default()
     }
 
-    /// Takes a slot of the lowest chunk that has one: the chunk's number in the group, and the
-    /// slot's place in it.
+    /// Takes a slot of the lowest chunk that has one: the chunk's number in the group, the slot's
+    /// place in it, and the slot.
+    #[inline(always)]
     pub fn pop<'a, A: Stored>(
         &self,
         chunk: impl Fn(u32) -> Option<&'a [Slot<A>]>,
-    ) -> Option<(u32, u32)> {
+    ) -> Option<(u32, u32, &'a Slot<A>)> {
         let mut some = self.some.load(Ordering::Acquire);
         while some != 0 {
             let number = some.trailing_zeros();
@@ -171,11 +183,11 @@ impl FreeGroup {
                 .lists
                 .get(number as usize)
                 .and_then(|list| list.pop(|| chunk(number)));
-            if let Some((place, was_last)) = popped {
+            if let Some((place, slot, was_last)) = popped {
                 if was_last {
                     self.emptied(number);
                 }
-                return Some((number, place));
+                return Some((number, place, slot));
             }
         }
         None
@@ -225,6 +237,8 @@ impl FreeGroup {
     ///
     /// If something came on it meanwhile, whoever put it there has set the bit: either after this,
     /// or before, and then it is seen here. The exchanges of one word have an order.
+    #[cold]
+    #[inline(never)]
     fn emptied(&self, number: u32) {
         self.some.fetch_and(!bit(number), Ordering::AcqRel);
         if self.count(number) > 0 {

@@ -59,6 +59,7 @@ pub const fn is_active(state: ConnectionState) -> bool {
 
 impl Load {
     /// Counts a connection that begins in this state.
+    #[inline(always)]
     pub fn opened(&self, state: ConnectionState, limits: Limits) {
         let connections = self.connections.fetch_add(1, Relaxed).wrapping_add(1);
         if is_active(state) {
@@ -93,12 +94,14 @@ impl Load {
     }
 
     /// Whether another connection may come.
-    #[inline]
+    #[inline(always)]
     pub fn has_room(&self, limits: Limits) -> bool {
         limits.upper == 0 || !self.is_overloaded(limits)
     }
 
     /// Whether new connections are refused, between the limits as well if the upper one was met.
+    #[cold]
+    #[inline(never)]
     pub fn is_overloaded(&self, limits: Limits) -> bool {
         if limits.upper == 0 {
             return false;

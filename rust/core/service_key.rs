@@ -165,7 +165,7 @@ pub trait Listeners {
 /// of a range, then one of every port.
 ///
 /// Where all services are of one address and one port, one look will do.
-#[inline]
+#[inline(always)]
 pub fn find(
     listeners: &impl Listeners,
     protocol: Protocol,
@@ -190,6 +190,8 @@ pub fn find(
 }
 
 /// The same for what is not of the very address and port.
+#[cold]
+#[inline(never)]
 fn find_wide(listeners: &impl Listeners, listener: Listener) -> Option<u32> {
     let of_prefix = |prefix| {
         let listener = Listener { prefix, ..listener };

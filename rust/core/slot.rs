@@ -298,16 +298,22 @@ impl<A: Stored> Slot<A> {
     }
 
     /// Whether the slot seems to hold a connection that has been idle for its timeout: a glance
-    /// at three fields, of which most of expiry's work consists.
+    /// at a few fields, of which most of expiry's work consists. `least` is that of the timeouts.
     #[inline(always)]
-    pub fn seems_expired(&self, now: u32, timeouts: &Timeouts) -> bool {
-        self.live_sequence().is_some() && {
-            let (_, mark) = A::unpack(self.ends.client());
-            let state = state_of(self.state.load(Ordering::Relaxed));
-            let timeout = self.timeout.load(Ordering::Relaxed);
-            let timeout = lifetime(mark & TEMPLATE != 0, state, timeout, timeouts);
-            idle(self.last_seen.load(Ordering::Relaxed), now) >= timeout
+    pub fn seems_expired(&self, now: u32, timeouts: &Timeouts, least: u32) -> bool {
+        if self.live_sequence().is_none() {
+            return false;
         }
+        let idle = idle(self.last_seen.load(Ordering::Relaxed), now);
+        let timeout = self.timeout.load(Ordering::Relaxed);
+        // Most have seen a packet a moment ago. Without a timeout of its own this is as if it were
+        // the longest.
+        if idle < least && timeout.wrapping_sub(1) >= least.wrapping_sub(1) {
+            return false;
+        }
+        let (_, mark) = A::unpack(self.ends.client());
+        let state = state_of(self.state.load(Ordering::Relaxed));
+        idle >= lifetime(mark & TEMPLATE != 0, state, timeout, timeouts)
     }
 
     /// The hash of the connection that the slot holds, and the number of the use.
@@ -341,6 +347,7 @@ impl<A: Stored> Slot<A> {
     /// Fills a free slot; nobody sees it before [`Self::publish`].
     ///
     /// The slot must be the caller's alone: taken from the free list and not yet published.
+    #[inline(always)]
     pub fn fill(&self, connection: &Connection<A>) {
         // Whoever sees one of the stores below also sees that the previous use has ended.
         fence(Ordering::Release);
@@ -364,6 +371,7 @@ impl<A: Stored> Slot<A> {
     }
 
     /// Begins a use with what [`Self::fill`] wrote and returns its number.
+    #[inline(always)]
     pub fn publish(&self) -> u32 {
         let sequence = self.sequence.load(Ordering::Relaxed).wrapping_add(1);
         self.sequence.store(sequence, Ordering::Release);

@@ -85,11 +85,23 @@ impl BitOr for Flags {
 #[inline(always)]
 pub fn goes_on(bytes: &[u8], len: usize) -> bool {
     const OTHER: u8 = Flags::SYN.0 | Flags::RST.0 | Flags::FIN.0;
+    is_sound(bytes, len, |flags| {
+        flags.0 & (OTHER | Flags::ACK.0) == Flags::ACK.0
+    })
+}
+
+/// Whether it is as sound as that and opens a connection.
+#[inline(always)]
+pub fn opens(bytes: &[u8], len: usize) -> bool {
+    is_sound(bytes, len, Flags::opens)
+}
+
+/// Whether it is as sound as that and has such flags.
+#[inline(always)]
+fn is_sound(bytes: &[u8], len: usize, wanted: impl FnOnce(Flags) -> bool) -> bool {
     Header::ref_from_prefix(bytes).is_ok_and(|(header, _)| {
         let header_length = usize::from(header.data_offset >> 4) << 2;
-        header.flags & (OTHER | Flags::ACK.0) == Flags::ACK.0
-            && header_length >= HEADER_LENGTH
-            && header_length <= len
+        wanted(Flags(header.flags)) && header_length >= HEADER_LENGTH && header_length <= len
     })
 }
 

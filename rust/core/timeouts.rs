@@ -62,4 +62,21 @@ impl Timeouts {
         };
         timeout.min(LONGEST_TIMEOUT)
     }
+
+    /// The least of them, which a service's own may still fall short of.
+    pub fn least(&self) -> u32 {
+        let Self {
+            syn_received,
+            established,
+            fin_wait,
+            time_wait,
+            closed,
+            udp,
+            expired,
+        } = *self;
+        [established, fin_wait, time_wait, closed, udp, expired]
+            .into_iter()
+            .fold(syn_received, u32::min)
+            .min(LONGEST_TIMEOUT)
+    }
 }

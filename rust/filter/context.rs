@@ -84,6 +84,10 @@ pub trait Service {
     /// What is special about it.
     fn options(&self) -> Options;
 
+    /// Whether a destination is found for its connections by the hash of the packet and nothing
+    /// else that has to be remembered, and each of them is.
+    fn is_simple(&self) -> bool;
+
     /// Chooses a destination for a new connection, by its hash or otherwise as the scheduler
     /// does; `None` if none can take one (by weight, state and limits).
     fn select(&self, hash: u32) -> Option<&Self::Destination>;

@@ -39,7 +39,7 @@ use super::version::Version;
 
 /// The protocol of a packet that may go this way: of TCP if so, else of UDP.
 #[inline(always)]
-const fn protocol_of(tcp: bool) -> Protocol {
+pub(super) const fn protocol_of(tcp: bool) -> Protocol {
     if tcp {
         Protocol::Tcp
     } else {
@@ -50,7 +50,7 @@ const fn protocol_of(tcp: bool) -> Protocol {
 /// Whether the TCP or UDP header at the beginning of `bytes`, which are at least
 /// [`tcp::HEADER_LENGTH`], of `len` bytes of header and data, is sound and the segment only goes on.
 #[inline(always)]
-pub(super) fn goes_on<const TCP: bool>(bytes: &[u8], len: usize) -> bool {
+pub fn goes_on<const TCP: bool>(bytes: &[u8], len: usize) -> bool {
     if TCP {
         return tcp::goes_on(bytes, len);
     }
@@ -63,7 +63,7 @@ pub(super) fn goes_on<const TCP: bool>(bytes: &[u8], len: usize) -> bool {
 }
 
 /// A usual packet to be sent on, to the destination or (`REPLY`) back to the client.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Express<'a, D, const TCP: bool, const REPLY: bool> {
     /// The destination.
     pub destination: &'a D,

@@ -29,7 +29,6 @@ use crate::core::tuple::{
     Protocol, //
 };
 
-use super::express;
 use super::reset;
 use super::segment::{
     Kind,
@@ -113,7 +112,7 @@ impl Version for Ipv4Address {
     const USUAL_HEAD: usize = ipv4::HEADER_LENGTH + tcp::HEADER_LENGTH;
 
     #[inline(always)]
-    fn is_usual<const TCP: bool>(head: &[u8], len: usize) -> bool {
+    fn is_usual(head: &[u8], len: usize, is_sound: impl Fn(&[u8], usize) -> bool) -> bool {
         let Ok((ip, transport)) = ipv4::Header::ref_from_prefix(head) else {
             return false;
         };
@@ -122,7 +121,7 @@ impl Version for Ipv4Address {
             && ip.is_whole()
             && ip.ttl > 1
             && ip.is_sound()
-            && express::goes_on::<TCP>(transport, len.wrapping_sub(ipv4::HEADER_LENGTH))
+            && is_sound(transport, len.wrapping_sub(ipv4::HEADER_LENGTH))
     }
 
     #[inline(always)]

@@ -28,7 +28,6 @@ use crate::core::tuple::{
     Protocol, //
 };
 
-use super::express;
 use super::reset;
 use super::segment::{
     Kind,
@@ -96,7 +95,7 @@ impl Version for Ipv6Address {
     const USUAL_HEAD: usize = ipv6::HEADER_LENGTH + tcp::HEADER_LENGTH;
 
     #[inline(always)]
-    fn is_usual<const TCP: bool>(head: &[u8], len: usize) -> bool {
+    fn is_usual(head: &[u8], len: usize, is_sound: impl Fn(&[u8], usize) -> bool) -> bool {
         let Ok((ip, transport)) = ipv6::Header::ref_from_prefix(head) else {
             return false;
         };
@@ -104,7 +103,7 @@ impl Version for Ipv6Address {
         ip.version_class_flow.get() >> 28 == 6
             && payload.wrapping_add(ipv6::HEADER_LENGTH) == len
             && ip.hop_limit > 1
-            && express::goes_on::<TCP>(transport, payload)
+            && is_sound(transport, payload)
     }
 
     #[inline(always)]

@@ -20,6 +20,7 @@ mod icmp;
 mod ipv4;
 mod ipv6;
 mod open;
+pub mod opening;
 mod report;
 pub mod reset;
 pub mod segment;
@@ -48,6 +49,7 @@ pub use self::fragment::{
     Decision,
     Fragments, //
 };
+pub use self::opening::Opening;
 pub use self::report::Report;
 pub use self::verdict::{
     Forward,

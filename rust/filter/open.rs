@@ -374,12 +374,21 @@ pub(super) fn translated<A: Version, D: Destination>(
     segment: &Segment<A>,
     destination: &D,
 ) -> Option<Endpoint<A>> {
+    instead_of(segment.destination, destination)
+}
+
+/// The same for a packet to `seen`.
+#[inline(always)]
+pub(super) fn instead_of<A: Version, D: Destination>(
+    seen: Endpoint<A>,
+    destination: &D,
+) -> Option<Endpoint<A>> {
     if destination.method() != Method::Nat {
         return Some(Endpoint::default());
     }
     let endpoint = destination.endpoint();
     let port = match endpoint.port {
-        0 => segment.destination.port,
+        0 => seen.port,
         port => port,
     };
     Some(Endpoint::new(A::from_ip(endpoint.address)?, port))

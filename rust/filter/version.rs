@@ -21,9 +21,9 @@ pub trait Version: Errors {
 
     /// Whether a packet of `len` bytes that begins with `head`, of at least [`Self::USUAL_HEAD`]
     /// bytes, is one for the express way ([`super::express`]) as far as can be told by itself:
-    /// whole, sound, without padding, options and extension headers, with hops left. That it is of
-    /// TCP, or else of UDP, is known of it ([`Self::next_protocol`]).
-    fn is_usual<const TCP: bool>(head: &[u8], len: usize) -> bool;
+    /// whole, sound, without padding, options and extension headers, with hops left. `is_sound` is
+    /// asked about its transport header and how long that and the data are.
+    fn is_usual(head: &[u8], len: usize, is_sound: impl Fn(&[u8], usize) -> bool) -> bool;
 
     /// The addresses of sender and receiver in the header at the beginning of `head`.
     fn addresses(head: &[u8]) -> Option<(Self, Self)>;

@@ -99,10 +99,16 @@ pub(crate) struct Dropped {
     pub(crate) ifindex: u32,
 }
 
+/// Whether somebody wants to know of connections that begin.
+#[inline(always)]
+pub(crate) fn wants_connections() -> bool {
+    is_on!(__tracepoint_connection_new)
+}
+
 /// Tells that a connection began, to the destination at this endpoint.
 #[inline(always)]
 pub(crate) fn connection_new(what: impl FnOnce() -> (Known, Endpoint<IpAddress>)) {
-    if is_on!(__tracepoint_connection_new) {
+    if wants_connections() {
         tell_new(what);
     }
 }

@@ -7,6 +7,10 @@ use ::core::marker::PhantomData;
 
 use super::Switch;
 use crate::{
+    config::{
+        Destination,
+        Traffic, //
+    },
     connections::{
         Held,
         Table, //
@@ -28,7 +32,11 @@ use crate::{
         },
     },
     filter::{
-        look,
+        express::{
+            goes_on,
+            look, //
+        },
+        opening::may_open,
         AsItIs,
         Change,
         Express,
@@ -38,7 +46,10 @@ use crate::{
         bh::BottomHalf,
         clock,
         namespace::Namespace,
-        route_cache::Kept,
+        route_cache::{
+            Kept,
+            Way, //
+        },
         skb::SkBuff,
         skb_head::{
             Length,
@@ -72,7 +83,7 @@ const TCP: u8 = Protocol::Tcp.number();
 const UDP: u8 = Protocol::Udp.number();
 
 /// What the express way looks at of a packet.
-struct Usual<A>(PhantomData<A>);
+pub(super) struct Usual<A>(PhantomData<A>);
 
 impl<A: Version> Length for Usual<A> {
     const LENGTH: u32 = A::USUAL_HEAD as u32;
@@ -102,13 +113,28 @@ impl Switch {
         bh: &BottomHalf,
     ) -> Result<(), SkBuff> {
         let len = packet.len() as usize;
-        if !A::is_usual::<TCP>(packet.head(), len) {
-            return Err(packet.into_packet());
+        if !A::is_usual(packet.head(), len, goes_on::<TCP>) {
+            return self.express_unusual::<A, TCP>(packet, bh);
         }
         match self.look::<A, TCP, false>(packet.head(), Reach::Home, bh) {
             Ok(steady) => self.set_out::<A, TCP, false>(packet, steady, bh),
             Err(missing) => self.express_reply::<A, TCP>(packet, missing, bh),
         }
+    }
+
+    /// The same for one that does not just go on.
+    #[cold]
+    #[inline(never)]
+    fn express_unusual<A: Tabled, const TCP: bool>(
+        &self,
+        mut packet: WithHead<Usual<A>>,
+        bh: &BottomHalf,
+    ) -> Result<(), SkBuff> {
+        let len = packet.len() as usize;
+        if TCP && A::is_usual(packet.head(), len, may_open::<TCP>) {
+            return self.express_opening::<A, TCP>(packet, bh);
+        }
+        Err(packet.into_packet())
     }
 
     /// The same for one to a client. Apart, so that neither has to keep anything for the other.
@@ -122,6 +148,7 @@ impl Switch {
         match self.look::<A, TCP, true>(packet.head(), Reach::Home, bh) {
             Ok(steady) => self.set_out::<A, TCP, true>(packet, steady, bh),
             Err(reply) if forward.beyond || reply.beyond => self.express_far::<A, TCP>(packet, bh),
+            Err(_) if !TCP => self.express_opening::<A, TCP>(packet, bh),
             Err(_) => Err(packet.into_packet()),
         }
     }
@@ -177,15 +204,27 @@ impl Switch {
     #[inline(always)]
     fn set_out_by<A: Tabled, const TCP: bool, const REPLY: bool>(
         &self,
-        mut packet: WithHead<Usual<A>>,
+        packet: WithHead<Usual<A>>,
         destination_id: u32,
         change: impl Change<A>,
         bh: &BottomHalf,
     ) -> Result<(), SkBuff> {
         let services = self.config.current.read_bh(bh);
-        let Some(found) = Express::<_, TCP, REPLY>::new(services, destination_id) else {
-            return Err(packet.into_packet());
-        };
+        match Express::<_, TCP, REPLY>::new(services, destination_id) {
+            Some(found) => self.set_out_to(packet, found, change, bh),
+            None => Err(packet.into_packet()),
+        }
+    }
+
+    /// The same to or from this destination.
+    #[inline(always)]
+    fn set_out_to<A: Tabled, const TCP: bool, const REPLY: bool>(
+        &self,
+        mut packet: WithHead<Usual<A>>,
+        found: Express<'_, Destination, TCP, REPLY>,
+        change: impl Change<A>,
+        bh: &BottomHalf,
+    ) -> Result<(), SkBuff> {
         let Some((counters, kept)) = found.destination.own(bh) else {
             return Err(packet.into_packet());
         };
@@ -209,15 +248,29 @@ impl Switch {
             }
             return Err(packet.into_packet());
         };
-        let len = packet.len();
-        if len > way.mtu() {
+        if packet.len() > way.mtu() {
             return Err(packet.into_packet());
         }
+        self.leave(packet, found, change, counters, &way, bh)
+    }
+
+    /// Changes a packet and sends it by this way, which takes it.
+    #[inline(always)]
+    pub(super) fn leave<A: Tabled, const TCP: bool, const REPLY: bool>(
+        &self,
+        mut packet: WithHead<Usual<A>>,
+        found: Express<'_, Destination, TCP, REPLY>,
+        change: impl Change<A>,
+        counters: &Traffic,
+        way: &Way<'_>,
+        bh: &BottomHalf,
+    ) -> Result<(), SkBuff> {
+        let len = packet.len();
         let state = packet.checksum_state();
         if !found.change(packet.head(), state, change) {
             return Err(packet.into_packet());
         }
-        let sent = packet.into_packet().send_by(&way, bh);
+        let sent = packet.into_packet().send_by(way, bh);
         if let Err(reason) = sent {
             self.express_lost(reason);
             return Ok(());
@@ -244,7 +297,13 @@ impl Switch {
     /// Looks for the way to a destination among all addresses, and keeps it beside the counts.
     #[cold]
     #[inline(never)]
-    fn keep_way(&self, net: &Namespace, next: Option<IpAddress>, kept: &Kept, bh: &BottomHalf) {
+    pub(super) fn keep_way(
+        &self,
+        net: &Namespace,
+        next: Option<IpAddress>,
+        kept: &Kept,
+        bh: &BottomHalf,
+    ) {
         if let Some(way) = next.and_then(|next| self.remembered(net, next, bh)) {
             kept.set(&way);
         }

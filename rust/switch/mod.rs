@@ -8,6 +8,7 @@ mod express;
 mod forward;
 mod fragments;
 mod local;
+mod opening;
 mod outgoing;
 mod receive;
 mod registry;

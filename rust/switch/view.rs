@@ -33,7 +33,7 @@ impl Services for View<'_> {
     type Destination = <Snapshot as Services>::Destination;
     type Service = <Snapshot as Services>::Service;
 
-    #[inline]
+    #[inline(never)]
     fn service(&self, protocol: Protocol, endpoint: Endpoint<IpAddress>) -> Option<&Self::Service> {
         Services::service(self.snapshot, protocol, endpoint)
     }

@@ -55,6 +55,13 @@ fill_uml() {
 	cp build/uml/switchyard.ko "$1/share/"
 }
 
+# What user-mode Linux is started with: its memory lies in huge pages, where it may, as the memory of
+# a kernel on a machine of its own does.
+# shellcheck disable=SC2016 # expanded there
+in_huge_pages='mkdir -p /tmp/huge
+	! mount -t tmpfs -o huge=always tmpfs /tmp/huge || export TMPDIR=/tmp/huge
+	exec "$@"'
+
 # in_uml DIR COMMAND...: runs it in user-mode Linux; DIR/output is what it prints.
 in_uml() {
 	local share=$1 pid status=0
@@ -65,7 +72,8 @@ in_uml() {
 	tail -n +1 -f "$share/output" --pid $$ >&2 &
 	pid=$!
 	# What is on standard output is the console's.
-	timeout "${limit:-900}" "$enter" -- "$uml/build/linux" mem=3G root=/dev/root \
+	timeout "${limit:-900}" "$enter" -- sh -c "$in_huge_pages" sh \
+		"$uml/build/linux" mem=3G root=/dev/root \
 		rootfstype=hostfs rootflags=/ rw "init=/src/selftests/bench/uml/init" \
 		con=null con0=null,fd:1 "GUEST=/cache/${guest##*/}" "MODULES=$uml/modules" \
 		"SHARE=/src/$share" >"$share/console.log" 2>&1 </dev/null || status=$?

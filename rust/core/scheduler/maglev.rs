@@ -90,7 +90,7 @@ impl Schedule for Maglev {
 }
 
 /// Who stands at the place of a hash, whether it takes connections or not.
-#[inline]
+#[inline(always)]
 pub fn entry(table: &[u16], hash: u32) -> Option<u16> {
     let entry = *table.get(place(hash, table.len()))?;
     (entry != NOBODY).then_some(entry)

@@ -15,7 +15,9 @@ use switchyard_core_loom::core::bucket::Bucket;
 use switchyard_core_loom::core::connection::Connection;
 use switchyard_core_loom::core::connection_state::ConnectionState as State;
 use switchyard_core_loom::core::connection_table::{ConnectionTable, Fate, Settled};
-use switchyard_core_loom::core::connections::{Connections as _, Found, Insertion, Treatment};
+use switchyard_core_loom::core::connections::{
+    Connections as _, Found, Insertion, SteadyConnections as _, Treatment,
+};
 use switchyard_core_loom::core::free_list::FreeGroup;
 use switchyard_core_loom::core::memory::{Buckets, Layout, Memory};
 use switchyard_core_loom::core::method::Method;
@@ -168,7 +170,7 @@ impl Memory<Ipv4Address> for View<'_> {
 
     fn chunk(&self, chunk: u32) -> Option<&[Slot]> {
         let there = self.store.is_there.load(Ordering::Acquire);
-        (there & (1 << chunk) != 0)
+        (chunk < u32::BITS && there & (1 << chunk) != 0)
             .then(|| self.store.chunks.get(chunk as usize))?
             .map(Vec::as_slice)
     }
@@ -252,6 +254,16 @@ fn client(number: u32) -> Endpoint {
         })
         .nth(number as usize)
         .expect("one of four")
+}
+
+/// A client whose home is bucket 1 in two buckets.
+fn neighbour() -> Endpoint {
+    (0..)
+        .map(|port| Endpoint::new(Ipv4Address::from_bits(6), port))
+        .find(|client| {
+            Key::new(Direction::Forward, Protocol::Tcp, *client, *client).hash(SEED) & 1 == 1
+        })
+        .expect("one of two")
 }
 
 fn connection(number: u32, service: u16, destination: u16) -> Connection {
@@ -342,6 +354,79 @@ fn a_lookup_sees_all_or_nothing() {
         assert!(forward(&table, &other).is_some());
         writer.join().expect("writer");
         store.check(&[new, other]);
+    });
+}
+
+/// The same of those that are simply entered, beside those that are inserted.
+#[test]
+fn of_an_entry_and_an_insertion_one_is_made() {
+    check(2, || {
+        let store = Store::new([2, 4], 2);
+        let threads: Vec<_> = (1..3)
+            .map(|number| {
+                let store = store.clone();
+                spawn(number, move || {
+                    let wanted = connection(0, 1, 1);
+                    if store.view().enter(&wanted) {
+                        return true;
+                    }
+                    // Whoever was faster may have done either, and it is found at once.
+                    match store.view().insert(&wanted) {
+                        Insertion::Made(_) => true,
+                        Insertion::Exists(found) => {
+                            assert_eq!(found.connection, wanted);
+                            assert!(forward(&store.view(), &wanted).is_some());
+                            false
+                        }
+                        other => panic!("{other:?}"),
+                    }
+                })
+            })
+            .collect();
+        let made = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("writer"))
+            .filter(|made| *made);
+        assert_eq!(made.count(), 1);
+        store.check(&[connection(0, 1, 1)]);
+    });
+}
+
+/// One that is entered where there is one place left, which another of another home takes as well:
+/// neither is lost, and one that stays there is not missed meanwhile.
+#[test]
+fn an_entry_and_one_from_elsewhere() {
+    check(2, || {
+        let store = Store::new([2, 4], 2);
+        // Bucket 0 is full, and one of its connections lies in bucket 1.
+        let stay: Vec<_> = (0..2).map(|number| connection(number, 1, 1)).collect();
+        for connection in &stay {
+            assert!(store.view().enter(connection));
+        }
+        let neighbour = Connection {
+            client: neighbour(),
+            ..connection(50, 2, 2)
+        };
+        let spilled = connection(2, 1, 1);
+        let threads = [(1, neighbour), (2, spilled)].map(|(number, wanted)| {
+            let store = store.clone();
+            spawn(number, move || {
+                if number == 1 && store.view().enter(&wanted) {
+                    return;
+                }
+                let made = store.view().insert(&wanted);
+                assert!(matches!(made, Insertion::Made(_)), "{made:?}");
+            })
+        });
+        let table = store.view();
+        for connection in &stay {
+            assert!(forward(&table, connection).is_some());
+        }
+        drop(table);
+        for thread in threads {
+            thread.join().expect("writer");
+        }
+        store.check(&[stay[0], stay[1], neighbour, spilled]);
     });
 }
 
@@ -702,7 +787,7 @@ fn group() -> (Arc<FreeGroup>, Arc<Vec<Slot<Ipv4Address>>>) {
 fn pop(group: &FreeGroup, slots: &[Slot<Ipv4Address>]) -> Option<u32> {
     group
         .pop(|number| (number == 0).then_some(slots))
-        .map(|(_, place)| place)
+        .map(|(_, place, _)| place)
 }
 
 /// A top that went and came back, with as many below it as before, is not mistaken for one that

@@ -15,7 +15,7 @@ use common::{empty_table, Random, Table, CHUNK};
 use switchyard_core::core::connection::Connection;
 use switchyard_core::core::connection_state::ConnectionState as State;
 use switchyard_core::core::connection_table::Fate;
-use switchyard_core::core::connections::{Connections as _, Insertion};
+use switchyard_core::core::connections::{Connections as _, Insertion, SteadyConnections as _};
 use switchyard_core::core::timeouts::Timeouts;
 use switchyard_core::core::tuple::{Ipv4Address, Ipv6Address};
 
@@ -143,6 +143,21 @@ impl<A: Numbered> History<'_, A> {
                 && (other.client, other.destination) == (wanted.client, wanted.destination)
         });
         let count = self.model.len();
+        if self.random.below(2) == 0 {
+            let entered = self.table.enter(&wanted);
+            if entered {
+                assert!(known.is_none() && clash.is_none());
+                self.model.insert(numbers(&wanted), wanted);
+                self.happened("entered");
+            } else {
+                self.happened("not entered");
+            }
+            assert_eq!(
+                forward(self.table, &wanted).map(|found| found.connection),
+                if entered { Some(wanted) } else { known }
+            );
+            return;
+        }
         match self.table.insert(&wanted) {
             Insertion::Made(_) => {
                 assert!(known.is_none() && clash.is_none());
@@ -264,6 +279,8 @@ fn equals_a_map<A: Numbered>() {
     // Whatever can happen did, and often.
     for what in [
         "made",
+        "entered",
+        "not entered",
         "existed",
         "clashed",
         "full",

@@ -15,7 +15,9 @@ use common::{empty_table, Random, Table, CHUNK};
 use switchyard_core::core::connection::Connection;
 use switchyard_core::core::connection_state::ConnectionState as State;
 use switchyard_core::core::connection_table::Fate;
-use switchyard_core::core::connections::{Connections as _, Found, Insertion};
+use switchyard_core::core::connections::{
+    Connections as _, Found, Insertion, SteadyConnections as _,
+};
 use switchyard_core::core::timeouts::Timeouts;
 use switchyard_core::core::tuple::{Ipv4Address, Ipv6Address};
 
@@ -119,6 +121,13 @@ impl<A: Numbered> Shared<A> {
                         2 => touch(&table, &found, now, |_| State::SynReceived),
                         _ => touch(&table, &found, now, |state| state),
                     }
+                }
+                None if random.below(2) == 0 => {
+                    let entered = table.enter(&Connection {
+                        last_seen: now,
+                        ..wanted
+                    });
+                    self.made.fetch_add(entered.into(), Ordering::Relaxed);
                 }
                 None => match table.insert(&Connection {
                     last_seen: now,

@@ -39,15 +39,19 @@ fn threads() {
                     let mine: Vec<_> = (0..random.below(4))
                         .filter_map(|_| group.pop(slots_of))
                         .collect();
-                    for (number, place) in &mine {
+                    for (number, place, slot) in &mine {
                         let index = (number * CHUNK + place) as usize;
+                        assert!(std::ptr::eq(
+                            *slot,
+                            &chunks[*number as usize][*place as usize]
+                        ));
                         assert!(!taken[index].swap(true, Ordering::AcqRel), "twice");
                         assert!(
                             *number != 2 || !is_away.load(Ordering::Acquire),
                             "of a chunk that is not there"
                         );
                     }
-                    for (number, place) in mine {
+                    for (number, place, _) in mine {
                         let index = (number * CHUNK + place) as usize;
                         taken[index].store(false, Ordering::Release);
                         group.push(number, &chunks[number as usize][place as usize], place);
@@ -74,10 +78,10 @@ fn threads() {
     assert!((0..3).all(|number| group.count(number) == CHUNK));
     let all: Vec<_> = std::iter::from_fn(|| group.pop(slots_of)).collect();
     // The lowest first, each once.
-    assert!(all.is_sorted_by_key(|(number, _)| *number));
+    assert!(all.is_sorted_by_key(|(number, ..)| *number));
     let mut all: Vec<_> = all
         .iter()
-        .map(|(number, place)| number * CHUNK + place)
+        .map(|(number, place, _)| number * CHUNK + place)
         .collect();
     all.sort_unstable();
     assert_eq!(all, (0..CHUNK * 3).collect::<Vec<_>>());

@@ -155,6 +155,7 @@ fn packets() {
         .collect();
     paths.sort();
     let (mut count, mut failed, mut failures) = (0, 0, String::new());
+    let (mut expressed, mut opened) = (0, 0);
     for path in paths {
         let name = path
             .file_stem()
@@ -173,10 +174,15 @@ fn packets() {
             failed += 1;
             writeln!(failures, "{name}: {}: {what}", case.name).expect("string");
         }
+        expressed += switch.expressed;
+        opened += switch.opened;
     }
     assert!(
         failures.is_empty(),
         "{failures}\n{failed} of {count} failed"
     );
     assert!(count >= 200, "{count} cases");
+    // Of either there are enough that the one way was held against the other.
+    assert!(opened >= 20, "{opened} opened on the express way");
+    assert!(expressed - opened >= 20, "{expressed} took it");
 }

@@ -356,6 +356,20 @@ impl<A: Stored> SteadyConnections<A> for Table<A> {
     ) -> Result<Steady<A>, Missing> {
         self.view().steady(sought, reach, now)
     }
+
+    fn has_none(
+        &self,
+        direction: Direction,
+        protocol: Protocol,
+        client: Endpoint<A>,
+        other: Endpoint<A>,
+    ) -> bool {
+        self.view().has_none(direction, protocol, client, other)
+    }
+
+    fn enter(&self, connection: &Connection<A>) -> bool {
+        self.view().enter(connection)
+    }
 }
 
 /// A moment's look at a table's memory.

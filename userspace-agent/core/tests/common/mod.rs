@@ -144,6 +144,10 @@ impl Service for Virtual {
         self.destinations.get(usize::from(index))
     }
 
+    fn is_simple(&self) -> bool {
+        self.options.affinity == 0 && !self.options.one_packet && !self.scheduler.takes_turns()
+    }
+
     fn select(&self, hash: u32) -> Option<&Server> {
         let turn = self.turn.get();
         self.turn.set(turn.wrapping_add(1));

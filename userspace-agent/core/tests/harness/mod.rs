@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use switchyard_core::core::connection::Connection;
 use switchyard_core::core::connection_state::ConnectionState;
 use switchyard_core::core::connections::{
-    Connections, Found, Handle, Hit, Insertion, Reach, Steady, Treatment,
+    Connections, Found, Handle, Hit, Insertion, Reach, Steady, SteadyConnections as _, Treatment,
 };
 use switchyard_core::core::drop_reason::DropReason;
 use switchyard_core::core::fragment::Piece;
@@ -26,6 +26,8 @@ use switchyard_core::core::tuple::{
     Seed,
 };
 use switchyard_core::filter::dry::Dry;
+use switchyard_core::filter::express::goes_on;
+use switchyard_core::filter::opening::{is_no_reply, may_open, Opening};
 use switchyard_core::filter::{
     decide, look, AsItIs, Context, Decision, Destination, Express, Forward, Fragments, Options,
     Report, Service, Services, Tables, Verdict, Version,
@@ -104,6 +106,10 @@ impl Service for Virtual {
 
     fn options(&self) -> Options {
         self.options
+    }
+
+    fn is_simple(&self) -> bool {
+        self.options.affinity == 0 && !self.options.one_packet
     }
 
     fn select(&self, hash: u32) -> Option<&Server> {
@@ -418,6 +424,8 @@ pub struct Switch {
     pub half_open_limit: u32,
     /// How many packets took the express way.
     pub expressed: u64,
+    /// How many of them opened a connection.
+    pub opened: u64,
 }
 
 /// What the express way makes of a packet: where it goes, and its bytes.
@@ -445,6 +453,7 @@ impl Switch {
             now: 1000,
             half_open_limit: u32::MAX,
             expressed: 0,
+            opened: 0,
         }
     }
 
@@ -453,18 +462,80 @@ impl Switch {
         // As an Ethernet header would say it.
         match bytes.first().map(|first| first >> 4) {
             Some(6) => {
-                let expressed =
-                    express_as(&self.config, &self.connections6, self.now, bytes, state);
+                let expressed = self.express(&self.connections6, bytes, state);
+                let expressed = self.count_opening(expressed);
                 let outcome = self.receive_as::<Ipv6Address>(from, bytes, state);
                 self.compare(expressed, outcome)
             }
             _ => {
-                let expressed =
-                    express_as(&self.config, &self.connections4, self.now, bytes, state);
+                let expressed = self.express(&self.connections4, bytes, state);
+                let expressed = self.count_opening(expressed);
                 let outcome = self.receive_as::<Ipv4Address>(from, bytes, state);
                 self.compare(expressed, outcome)
             }
         }
+    }
+
+    /// What the express way makes of a packet, and whether it opens a connection.
+    fn express<A: Version + Stored>(
+        &self,
+        table: &Table<A>,
+        bytes: &[u8],
+        state: ChecksumState,
+    ) -> (Expressed, bool) {
+        let (config, now) = (&self.config, self.now);
+        let known = express_as(config, table, now, bytes, state);
+        if known.is_some() || bytes.len() < A::USUAL_HEAD {
+            return (known, false);
+        }
+        let opens = if A::next_protocol(bytes) == Some(6) {
+            self.express_opening::<A, true>(table, bytes, state)
+        } else {
+            self.express_opening::<A, false>(table, bytes, state)
+        };
+        let is_some = opens.is_some();
+        (opens, is_some)
+    }
+
+    /// The same of one that opens a connection. Of two that do, one enters it; the other leaves that
+    /// to the general way, and so each is seen to find what the other would have done.
+    fn express_opening<A: Version + Stored, const TCP: bool>(
+        &self,
+        table: &Table<A>,
+        bytes: &[u8],
+        state: ChecksumState,
+    ) -> Expressed {
+        let protocol = if TCP { Protocol::Tcp } else { Protocol::Udp };
+        if !A::is_usual(bytes, bytes.len(), may_open::<TCP>)
+            || !is_no_reply::<A, _>(table, bytes, protocol)
+            || (TCP && table.half_open() >= self.half_open_limit)
+        {
+            return None;
+        }
+        let opening = Opening::new::<_, TCP>(&self.config, bytes)?;
+        let (client, seen) = A::ends(bytes)?;
+        let is_full = table.free_count() == 0 || table.budget().used() >= table.budget().limit();
+        if is_full || !table.has_none(Direction::Forward, protocol, client, seen) {
+            // It may be there in another state.
+            assert!(is_full || !opening.enter::<_, TCP>(table, self.now));
+            return None;
+        }
+        let found = opening.express::<TCP>();
+        let mut out = bytes.to_vec();
+        assert!(match opening.treatment() {
+            Treatment::Translated(to) => found.change(&mut out, state, to),
+            Treatment::Direct => found.change::<A>(&mut out, state, AsItIs),
+            Treatment::Other => return None,
+        });
+        if self.opened % 2 == 0 && Side::towards(found.next::<A>(bytes)?).is_some() {
+            assert!(opening.enter::<_, TCP>(table, self.now), "there is room");
+        }
+        Some((found.next::<A>(bytes)?, out))
+    }
+
+    fn count_opening(&mut self, (expressed, opens): (Expressed, bool)) -> Expressed {
+        self.opened += u64::from(opens);
+        expressed
     }
 
     /// What takes the express way becomes there what it becomes in general, but for what its way
@@ -624,7 +695,7 @@ fn express_of<A: Version + Stored, const TCP: bool>(
     bytes: &[u8],
     state: ChecksumState,
 ) -> Expressed {
-    if !A::is_usual::<TCP>(bytes, bytes.len()) {
+    if !A::is_usual(bytes, bytes.len(), goes_on::<TCP>) {
         return None;
     }
     [Reach::Home, Reach::All].into_iter().find_map(|reach| {
