@@ -68,8 +68,8 @@ fn watch(manager: &Manager, destination: SocketAddr, source: &str) {
                 service: "tcp 192.0.2.80:80".into(),
                 destination,
             },
-            source: Some(source),
-            checks: Vec::new(),
+            source: Some(source.into()),
+            checks: [].into(),
         }])
         .unwrap();
 }

@@ -37,20 +37,21 @@ pub struct TargetKey {
     pub destination: SocketAddr,
 }
 
-/// What is known of one destination.
+/// What is known of one destination. There may be ten thousand, each of which is copied when it
+/// changes while somebody looks at what it was: so what is large in it is shared.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Standing {
     /// Where its reports come from; `None` if it has no source.
     pub source: Option<SourceKind>,
     /// The last accepted report.
-    pub report: Option<LoadReport>,
+    pub report: Option<Arc<LoadReport>>,
     /// When that came.
     pub received_at: Option<Timestamp>,
     /// When the first report came after the destination became known or after its
     /// reports had been silent.
     pub reporting_since: Option<Timestamp>,
     /// Why the source cannot be had at present: refused, timed out, not encrypted.
-    pub source_error: Option<String>,
+    pub source_error: Option<Arc<str>>,
     /// Reports accepted.
     pub accepted: u64,
     /// Reports ignored, by reason.
@@ -60,7 +61,7 @@ pub struct Standing {
     /// When `health` became what it is, or the destination became known.
     pub health_since: Timestamp,
     /// What was wrong when a check last failed.
-    pub last_failure: Option<String>,
+    pub last_failure: Option<Arc<str>>,
     /// What the kernel's counters say.
     pub passive: Passive,
 }
@@ -172,23 +173,23 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Reports ignored, counted by reason.
+/// Reports ignored, counted by reason. A counter that is full stays so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ignored {
     /// [`Reason::Stale`].
-    pub stale: u64,
+    pub stale: u32,
     /// [`Reason::Forged`].
-    pub forged: u64,
+    pub forged: u32,
     /// [`Reason::Replayed`].
-    pub replayed: u64,
+    pub replayed: u32,
     /// [`Reason::Absurd`].
-    pub absurd: u64,
+    pub absurd: u32,
     /// [`Reason::Frequent`].
-    pub frequent: u64,
+    pub frequent: u32,
     /// [`Reason::Oversized`].
-    pub oversized: u64,
+    pub oversized: u32,
     /// [`Reason::Malformed`].
-    pub malformed: u64,
+    pub malformed: u32,
 }
 
 impl Ignored {
@@ -208,7 +209,7 @@ impl Ignored {
 
     /// How many were ignored for this reason.
     #[must_use]
-    pub const fn of(&self, reason: Reason) -> u64 {
+    pub const fn of(&self, reason: Reason) -> u32 {
         match reason {
             Reason::Stale => self.stale,
             Reason::Forged => self.forged,
@@ -225,7 +226,8 @@ impl Ignored {
     pub fn total(&self) -> u64 {
         Reason::ALL
             .iter()
-            .fold(0, |sum, &reason| sum.saturating_add(self.of(reason)))
+            .map(|&reason| u64::from(self.of(reason)))
+            .sum()
     }
 }
 
@@ -240,8 +242,8 @@ impl Standing {
 impl Inventory {
     /// What is known of a destination.
     #[must_use]
-    pub fn get(&self, key: &TargetKey) -> Option<&Standing> {
-        self.targets.get(key).map(Arc::as_ref)
+    pub fn get(&self, key: &TargetKey) -> Option<&Arc<Standing>> {
+        self.targets.get(key)
     }
 }
 
@@ -272,7 +274,7 @@ mod tests {
                 ignored.count(reason);
             }
         }
-        let counts: Vec<u64> = Reason::ALL.iter().map(|&r| ignored.of(r)).collect();
+        let counts: Vec<u32> = Reason::ALL.iter().map(|&r| ignored.of(r)).collect();
         assert_eq!(counts, [1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(ignored.total(), 28);
     }

@@ -8,10 +8,13 @@ mod http;
 mod icmp;
 mod tcp;
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
+use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use rustls::ClientConfig;
 use switchyard_report::tls::roots;
@@ -29,6 +32,8 @@ pub use icmp::Pingers;
 pub struct Context {
     pub events: Events,
     pub pingers: Pingers,
+    /// How to speak TLS, by what is checked: mostly the same for all destinations of a service.
+    pub tls: Mutex<HashMap<CheckSpec, Weak<ClientConfig>>>,
 }
 
 /// A check of a destination.
@@ -38,11 +43,14 @@ pub struct Check {
     /// Which set of the target's checks, and which of them.
     pub round: u64,
     pub index: usize,
-    pub spec: Arc<CheckSpec>,
+    /// All of the target's checks.
+    pub specs: Arc<[CheckSpec]>,
     pub context: Arc<Context>,
     /// How to speak TLS, once that has been found out. Files are read once; a changed file needs a
     /// changed check.
     pub tls: Option<Box<Result<Tls, String>>>,
+    /// Whether it failed the last time.
+    pub has_failed: bool,
 }
 
 impl Check {
@@ -50,13 +58,14 @@ impl Check {
     pub fn first(&self) -> Instant {
         let drawn = RandomState::new().hash_one((&self.target, self.index));
         let part = u32::try_from(drawn % 1000).unwrap_or_default();
-        Instant::now() + self.spec.interval * part / 1000
+        Instant::now() + self.interval() * part / 1000
     }
 
     /// Makes it, and says when it is due again.
     pub async fn run(&mut self) -> Instant {
         let begun = Instant::now();
         let result = self.result().await;
+        self.has_failed = result.is_err();
         // The manager ends its tasks before itself.
         let _ = self
             .context
@@ -68,15 +77,31 @@ impl Check {
                 result,
             })
             .await;
-        (begun + self.spec.interval).max(Instant::now())
+        (begun + self.interval()).max(Instant::now())
+    }
+
+    /// What kind of check it is.
+    pub fn kind(&self) -> CheckKind {
+        self.specs
+            .get(self.index)
+            .map_or(CheckKind::Tcp, |spec| spec.kind)
+    }
+
+    fn interval(&self) -> Duration {
+        self.specs
+            .get(self.index)
+            .map_or(Duration::MAX, |spec| spec.interval)
     }
 
     async fn result(&mut self) -> Result<(), String> {
-        let spec = &*self.spec;
+        let specs = Arc::clone(&self.specs);
+        let Some(spec) = specs.get(self.index) else {
+            return Err("there is no such check".into());
+        };
         let port = spec.port.unwrap_or(self.target.destination.port());
         let address = SocketAddr::new(self.target.destination.ip(), port);
         if wants_tls(spec) && self.tls.is_none() {
-            self.tls = Some(Box::new(tls(spec, address)));
+            self.tls = Some(Box::new(self.context.tls(spec, address)));
         }
         let tls = self.tls.as_deref().map(Result::as_ref).transpose()?;
         once(spec, address, tls, &self.context.pingers).await
@@ -92,10 +117,11 @@ async fn once(
     let limit = spec.timeout;
     let work = async {
         match spec.kind {
-            CheckKind::Tcp => tcp::check(spec, address).await,
-            CheckKind::Http | CheckKind::Https => http::check(spec, address, tls).await,
-            CheckKind::Grpc => grpc::check(spec, address, tls).await,
-            CheckKind::Icmp => pingers.check(address.ip(), limit).await,
+            // What one kind needs, another need not carry.
+            CheckKind::Tcp => Box::pin(tcp::check(spec, address)).await,
+            CheckKind::Http | CheckKind::Https => Box::pin(http::check(spec, address, tls)).await,
+            CheckKind::Grpc => Box::pin(grpc::check(spec, address, tls)).await,
+            CheckKind::Icmp => Box::pin(pingers.check(address.ip(), limit)).await,
         }
     };
     timeout(limit, work)
@@ -107,8 +133,26 @@ fn wants_tls(spec: &CheckSpec) -> bool {
     spec.kind == CheckKind::Https || spec.kind == CheckKind::Grpc && spec.tls
 }
 
-/// How to speak TLS.
-fn tls(spec: &CheckSpec, address: SocketAddr) -> Result<Tls, String> {
+impl Context {
+    /// How to speak TLS to a server.
+    fn tls(&self, spec: &CheckSpec, address: SocketAddr) -> Result<Tls, String> {
+        let name = match &spec.host {
+            Some(host) => ServerName::try_from(host.clone()).map_err(|error| error.to_string())?,
+            None => ServerName::IpAddress(address.ip().into()),
+        };
+        let mut known = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = known.get(spec).and_then(Weak::upgrade) {
+            return Ok(Tls { config, name });
+        }
+        let config = Arc::new(config(spec)?);
+        known.retain(|_, config| config.strong_count() > 0);
+        known.insert(spec.clone(), Arc::downgrade(&config));
+        Ok(Tls { config, name })
+    }
+}
+
+/// How to speak TLS for a check.
+fn config(spec: &CheckSpec) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -125,12 +169,7 @@ fn tls(spec: &CheckSpec, address: SocketAddr) -> Result<Tls, String> {
     if spec.kind == CheckKind::Grpc {
         config.alpn_protocols = vec![b"h2".to_vec()];
     }
-    let name = match &spec.host {
-        Some(host) => ServerName::try_from(host.clone()).map_err(|error| error.to_string())?,
-        None => ServerName::IpAddress(address.ip().into()),
-    };
-    Ok(Tls {
-        config: Arc::new(config),
-        name,
-    })
+    // A handshake is what is checked, and sessions of ten thousand servers take memory.
+    config.resumption = Resumption::disabled();
+    Ok(config)
 }

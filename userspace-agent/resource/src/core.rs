@@ -2,12 +2,14 @@
 
 //! The task that owns what is known, and has all sources and checks attended to.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use switchyard_report::{Guard, Inventory, Reading, Reason, SourceKind, TargetKey, Timestamp};
+use switchyard_report::{
+    Guard, Inventory, LoadReport, Reading, Reason, SourceKind, TargetKey, Timestamp,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{interval, MissedTickBehavior};
@@ -41,7 +43,7 @@ pub struct Core {
     sources: BTreeMap<Arc<Source>, Feed>,
     /// Agents that push, by name.
     pushers: BTreeMap<String, (Arc<Source>, Guard)>,
-    checks: BTreeMap<TargetKey, Vec<Number>>,
+    checks: BTreeMap<TargetKey, Box<[Number]>>,
     /// What sources are given.
     context: Arc<source::Context>,
     /// What checks are given.
@@ -56,7 +58,7 @@ struct Feed {
     targets: Vec<TargetKey>,
     /// Fetches from it, unless reports come by themselves.
     errand: Option<Number>,
-    trouble: Option<String>,
+    trouble: Option<Arc<str>>,
 }
 
 impl Core {
@@ -71,6 +73,7 @@ impl Core {
             checking: Arc::new(check::Context {
                 events: context.events.clone(),
                 pingers: Pingers::default(),
+                tls: Mutex::default(),
             }),
             context: Arc::new(context),
             agenda: Agenda::default(),
@@ -120,24 +123,13 @@ impl Core {
         let now = self.context.clock.now();
         let mut wanted: BTreeMap<Arc<Source>, Vec<TargetKey>> = BTreeMap::new();
         let mut kept = BTreeSet::new();
-        // Destinations of a service mostly have the same checks.
-        let mut same: HashMap<CheckSpec, Arc<CheckSpec>> = HashMap::new();
         for target in targets {
             let source = target
                 .source
                 .as_ref()
                 .map(|source| Arc::new(Source::of(source, target.key.destination)));
-            let checks: Vec<Arc<CheckSpec>> = target
-                .checks
-                .into_iter()
-                .map(|check| {
-                    Arc::clone(
-                        same.entry(check)
-                            .or_insert_with_key(|check| Arc::new(check.clone())),
-                    )
-                })
-                .collect();
-            let round = self.state.set(&target.key, source.as_deref(), &checks, now);
+            let checks = &target.checks;
+            let round = self.state.set(&target.key, source.as_deref(), checks, now);
             if let Some(source) = source {
                 // Mostly it is the only one: a vector that grows begins with room for four.
                 let targets = wanted.entry(source);
@@ -145,7 +137,7 @@ impl Core {
                 targets.push(target.key.clone());
             }
             if let Some(round) = round {
-                self.start_checks(&target.key, &checks, round);
+                self.start_checks(&target.key, checks, round);
             }
             kept.insert(target.key);
         }
@@ -162,25 +154,24 @@ impl Core {
         self.set_sources(wanted);
     }
 
-    fn start_checks(&mut self, key: &TargetKey, checks: &[Arc<CheckSpec>], round: u64) {
-        let started: Vec<Number> = checks
-            .iter()
-            .enumerate()
-            .map(|(index, spec)| {
+    fn start_checks(&mut self, key: &TargetKey, checks: &Arc<[CheckSpec]>, round: u64) {
+        let started: Box<[Number]> = (0..checks.len())
+            .map(|index| {
                 let check = Check {
                     target: key.clone(),
                     round,
                     index,
-                    spec: Arc::clone(spec),
+                    specs: Arc::clone(checks),
                     context: Arc::clone(&self.checking),
                     tls: None,
+                    has_failed: false,
                 };
                 let first = check.first();
                 self.agenda.add(Errand::Check(Box::new(check)), first)
             })
             .collect();
         if let Some(before) = self.checks.insert(key.clone(), started) {
-            for errand in before {
+            for errand in before.iter().copied() {
                 self.agenda.cancel(errand);
             }
         }
@@ -236,8 +227,9 @@ impl Core {
             Event::Reading(source, reading) => self.accept(&source, &reading, now),
             Event::Load(source, load) => {
                 if let Some(feed) = self.sources.get(&source) {
+                    let load = Arc::new(*load);
                     for key in &feed.targets {
-                        self.state.accept(key, (*load).clone(), now);
+                        self.state.accept(key, Arc::clone(&load), now);
                     }
                 }
             }
@@ -263,9 +255,13 @@ impl Core {
 
     fn accept(&mut self, source: &Source, reading: &Reading, now: Timestamp) {
         if let Some(feed) = self.sources.get(source) {
+            let mut loads: BTreeMap<u16, Arc<LoadReport>> = BTreeMap::new();
             for key in &feed.targets {
-                let load = reading.of_port(key.destination.port());
-                self.state.accept(key, load, now);
+                let port = key.destination.port();
+                let load = loads
+                    .entry(port)
+                    .or_insert_with(|| Arc::new(reading.of_port(port)));
+                self.state.accept(key, Arc::clone(load), now);
             }
         }
     }
@@ -308,7 +304,7 @@ impl Core {
         for key in &feed.targets {
             self.state.trouble(key, error.as_deref());
         }
-        feed.trouble = error;
+        feed.trouble = error.map(|error| self.state.words(&error));
     }
 }
 

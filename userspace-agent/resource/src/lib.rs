@@ -20,8 +20,8 @@
 //!         service: "tcp 192.0.2.80:80".into(),
 //!         destination: "10.0.0.2:8080".parse()?,
 //!     },
-//!     source: Some(SourceSpec::default()),
-//!     checks: vec![CheckSpec::default()],
+//!     source: Some(SourceSpec::default().into()),
+//!     checks: [CheckSpec::default()].into(),
 //! }])?;
 //! let mut inventory = manager.inventory();
 //! inventory.changed().await?;
@@ -45,7 +45,7 @@ mod spec;
 mod state;
 mod verdict;
 
-pub use kernel::{counters_of, kernel_counters};
+pub use kernel::counters_of;
 pub use manager::{Gone, Manager, Settings, StartError};
 pub use passive::Counters;
 pub use spec::{BadSpec, CheckKind, CheckSpec, SourceSpec, StatusRange, TargetSpec};

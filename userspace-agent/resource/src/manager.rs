@@ -2,7 +2,7 @@
 
 //! The manager as its owner sees it.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use std::time::Duration;
 use switchyard_report::tls::{Identity, TlsError};
 use switchyard_report::{Inventory, Limits, TargetKey};
 use switchyard_transport::Server;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, watch, Semaphore};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::clock::Clock;
 use crate::core::{Core, Order};
 use crate::passive::Counters;
 use crate::push;
-use crate::source::{Context, Identities};
+use crate::source::{Context, Identities, KEPT};
 use crate::spec::{twice, BadSpec, CheckSpec, TargetSpec};
 use crate::state::State;
 
@@ -129,6 +129,7 @@ impl Manager {
             events,
             limits: settings.limits,
             tls,
+            kept: Arc::new(Semaphore::new(KEPT)),
         };
         let core = Core::new(State::new(settings.silence), context, tasks);
         let running = core.run(incoming, ordered, publish, settings.publish_every);
@@ -143,7 +144,7 @@ impl Manager {
     /// Says which destinations there are, from now on: others are forgotten, those
     /// that stay keep what is known of them. Nothing is changed if one makes no sense.
     pub fn set_targets(&self, targets: Vec<TargetSpec>) -> Result<(), BadSpec> {
-        let mut seen = BTreeSet::new();
+        let mut seen = HashSet::with_capacity(targets.len());
         for target in &targets {
             if !seen.insert(&target.key) {
                 return Err(twice(&target.key));

@@ -17,6 +17,7 @@ use switchyard_report::orca::MAX_MESSAGE;
 use switchyard_report::wire::MAX_REPORT;
 use switchyard_report::{Guard, Limits, LoadReport, Reason, SourceKind};
 use switchyard_transport::{Error, HttpClient, Tls};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -27,6 +28,16 @@ pub use agent::{described, reason as reason_of};
 
 /// Longest pause between attempts at a source that cannot be had.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
+
+/// Connections that are kept from one report to the next, at a time. A source that finds none left
+/// is connected to for each report: it can be heard as well, only for more work.
+pub const KEPT: usize = 1024;
+
+/// How many of these one counts for that is encrypted.
+const ENCRYPTED: u32 = 4;
+
+/// How many of these a stream counts for: HTTP/2 has larger buffers.
+const STREAM: u32 = 16;
 
 /// The first attempt is no later than that.
 const LONGEST_OFFSET: Duration = Duration::from_secs(1);
@@ -39,6 +50,8 @@ pub struct Context {
     pub limits: Limits,
     /// Who we are; `None` if there are no keys.
     pub tls: Option<Identities>,
+    /// Room for connections that are kept.
+    pub kept: Arc<Semaphore>,
 }
 
 /// Who we are, in the two protocols that are spoken over TLS.
@@ -89,12 +102,12 @@ impl From<Error> for Failure {
 
 /// What is remembered of a source from one report to the next.
 enum Memo {
-    /// The connection, while it is open.
-    Http(Option<Box<HttpClient>>),
+    /// The connection, while it is open, and its room.
+    Http(Option<(Box<HttpClient>, OwnedSemaphorePermit)>),
     /// What has been said so far.
     Haproxy(Memory),
-    /// Nothing.
-    Stream,
+    /// Room for a stream, if there is.
+    Stream(Option<OwnedSemaphorePermit>),
 }
 
 /// A source, from which reports are fetched.
@@ -109,7 +122,7 @@ impl Fetch {
         let memo = match source.kind {
             SourceKind::Agent | SourceKind::OrcaHttp => Memo::Http(None),
             SourceKind::Haproxy => Memo::Haproxy(Memory::default()),
-            SourceKind::OrcaGrpc => Memo::Stream,
+            SourceKind::OrcaGrpc => Memo::Stream(None),
             SourceKind::Push => return None,
         };
         let link = Link {
@@ -121,9 +134,26 @@ impl Fetch {
         Some(Self { link, memo })
     }
 
-    /// Whether reports come by a stream, for as long as that lasts.
-    pub fn is_stream(&self) -> bool {
-        matches!(self.memo, Memo::Stream)
+    /// Whether reports come by a stream this time, for as long as that lasts.
+    pub fn lasts(&mut self) -> bool {
+        let Memo::Stream(room) = &mut self.memo else {
+            return false;
+        };
+        if room.is_none() {
+            let kept = Arc::clone(&self.link.context.kept);
+            *room = kept.try_acquire_many_owned(STREAM).ok();
+        }
+        room.is_some()
+    }
+
+    /// What kind of source it is of.
+    pub fn kind(&self) -> SourceKind {
+        self.link.source.kind
+    }
+
+    /// Whether there was no report the last time.
+    pub fn has_failed(&self) -> bool {
+        self.link.misses > 0
     }
 
     /// When the first report is asked for: ten thousand at once would be a crowd, which takes
@@ -142,22 +172,33 @@ impl Fetch {
         let interval = link.source.interval;
         let result = match (&mut *memo, link.source.kind) {
             (Memo::Http(client), kind) => {
-                let mut open = match client.take().map_or_else(|| link.client(), Ok) {
+                let (open, room) = client.take().unzip();
+                let mut open = match open.map_or_else(|| link.client(), Ok) {
                     Ok(open) => open,
                     Err(error) => return link.tell(Err(error)).await.map(|_| begun),
                 };
                 let result = if kind == SourceKind::Agent {
-                    agent::once(link, &mut open).await
+                    Box::pin(agent::once(link, &mut open)).await
                 } else {
-                    orca::once(link, &mut open).await
+                    Box::pin(orca::once(link, &mut open)).await
                 };
                 // One without a connection is soon made anew.
-                *client = open.is_open().then_some(open);
+                if open.is_open() {
+                    let size = if link.source.tls { ENCRYPTED } else { 1 };
+                    let kept = || {
+                        Arc::clone(&link.context.kept)
+                            .try_acquire_many_owned(size)
+                            .ok()
+                    };
+                    *client = room.or_else(kept).map(|room| (open, room));
+                }
                 result
             }
             (Memo::Haproxy(memory), _) => haproxy::once(link, memory).await,
-            (Memo::Stream, _) => {
-                let ended = orca::stream(link).await;
+            (Memo::Stream(None), _) => Box::pin(orca::first(link)).await,
+            (Memo::Stream(room), _) => {
+                let ended = Box::pin(orca::stream(link)).await;
+                *room = None;
                 let pause = link.tell(Err(ended)).await?;
                 return Some(Instant::now() + pause + interval);
             }

@@ -2,7 +2,7 @@
 
 //! What is known, and how events change it. No task, no socket, no clock in here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,17 +20,42 @@ use crate::verdict::{all, Verdict};
 pub struct State {
     targets: BTreeMap<TargetKey, Target>,
     ignored: Ignored,
+    words: Words,
     /// Reports have been silent after this long.
     silence: Duration,
     /// Something is not yet in an inventory.
     dirty: bool,
 }
 
+/// What is said of destinations: mostly the same of many.
+#[derive(Debug, Default)]
+struct Words {
+    all: HashSet<Arc<str>>,
+    /// When those that nobody has any more are looked for.
+    full: usize,
+}
+
+impl Words {
+    /// The same words, once.
+    fn share(&mut self, words: &str) -> Arc<str> {
+        if let Some(found) = self.all.get(words) {
+            return Arc::clone(found);
+        }
+        if self.all.len() >= self.full {
+            self.all.retain(|words| Arc::strong_count(words) > 1);
+            self.full = self.all.len() * 2 + 64;
+        }
+        let words: Arc<str> = words.into();
+        self.all.insert(Arc::clone(&words));
+        words
+    }
+}
+
 #[derive(Debug)]
 struct Target {
     standing: Arc<Standing>,
-    checks: Vec<Arc<CheckSpec>>,
-    verdicts: Vec<Verdict>,
+    checks: Arc<[CheckSpec]>,
+    verdicts: Box<[Verdict]>,
     /// Counts changes of the checks.
     round: u64,
     tracker: Tracker,
@@ -39,18 +64,11 @@ struct Target {
 impl State {
     /// Knows of no destination. Without a report for `silence`, a source has been
     /// silent.
-    pub const fn new(silence: Duration) -> Self {
+    pub fn new(silence: Duration) -> Self {
         Self {
             targets: BTreeMap::new(),
-            ignored: Ignored {
-                stale: 0,
-                forged: 0,
-                replayed: 0,
-                absurd: 0,
-                frequent: 0,
-                oversized: 0,
-                malformed: 0,
-            },
+            ignored: Ignored::default(),
+            words: Words::default(),
             silence,
             dirty: true,
         }
@@ -63,7 +81,7 @@ impl State {
         &mut self,
         key: &TargetKey,
         source: Option<&Source>,
-        checks: &[Arc<CheckSpec>],
+        checks: &Arc<[CheckSpec]>,
         now: Timestamp,
     ) -> Option<u64> {
         self.dirty = true;
@@ -74,8 +92,8 @@ impl State {
                 health_since: now,
                 ..Standing::default()
             }),
-            checks: Vec::new(),
-            verdicts: Vec::new(),
+            checks: Arc::default(),
+            verdicts: Box::default(),
             round: 0,
             tracker: Tracker::default(),
         });
@@ -89,10 +107,10 @@ impl State {
                 standing.reporting_since = None;
             }
         }
-        if !fresh && target.checks == checks {
+        if !fresh && target.checks == *checks {
             return None;
         }
-        target.checks = checks.to_vec();
+        target.checks = Arc::clone(checks);
         target.verdicts = checks
             .iter()
             .map(|check| Verdict::new(check.rise, check.fall))
@@ -110,7 +128,7 @@ impl State {
     }
 
     /// A report of a destination that counts.
-    pub fn accept(&mut self, key: &TargetKey, report: LoadReport, now: Timestamp) {
+    pub fn accept(&mut self, key: &TargetKey, report: impl Into<Arc<LoadReport>>, now: Timestamp) {
         let silence = self.silence;
         if let Some(standing) = self.standing(key) {
             let was_silent = standing
@@ -120,7 +138,7 @@ impl State {
                 standing.reporting_since = Some(now);
             }
             standing.received_at = Some(now);
-            standing.report = Some(report);
+            standing.report = Some(report.into());
             standing.accepted = standing.accepted.saturating_add(1);
         }
     }
@@ -140,6 +158,11 @@ impl State {
         }
     }
 
+    /// The same words, kept once however many destinations they are said of.
+    pub fn words(&mut self, words: &str) -> Arc<str> {
+        self.words.share(words)
+    }
+
     /// The source of a destination cannot be had, or can again.
     pub fn trouble(&mut self, key: &TargetKey, error: Option<&str>) {
         let is_news = self
@@ -147,8 +170,9 @@ impl State {
             .get(key)
             .is_some_and(|target| target.standing.source_error.as_deref() != error);
         if is_news {
+            let error = error.map(|error| self.words.share(error));
             if let Some(standing) = self.standing(key) {
-                standing.source_error = error.map(str::to_string);
+                standing.source_error = error;
             }
         }
     }
@@ -173,7 +197,8 @@ impl State {
         };
         verdict.take(result.is_ok());
         if let Err(why) = result {
-            if target.standing.last_failure.as_ref() != Some(&why) {
+            if target.standing.last_failure.as_deref() != Some(&*why) {
+                let why = self.words.share(&why);
                 Arc::make_mut(&mut target.standing).last_failure = Some(why);
                 self.dirty = true;
             }
@@ -218,7 +243,7 @@ impl State {
 impl Target {
     /// Whether its health became another one.
     fn judge(&mut self, key: &TargetKey, now: Timestamp) -> bool {
-        let health = all(&self.verdicts);
+        let health = all(&*self.verdicts);
         if health == self.standing.health {
             return false;
         }
@@ -251,7 +276,12 @@ mod tests {
     fn state() -> State {
         let mut state = State::new(Duration::from_secs(5));
         let source = Source::of(&crate::SourceSpec::default(), key(80).destination);
-        state.set(&key(80), Some(&source), &[Arc::default()], Timestamp(0));
+        state.set(
+            &key(80),
+            Some(&source),
+            &Arc::from([CheckSpec::default()]),
+            Timestamp(0),
+        );
         state
     }
 
@@ -292,9 +322,9 @@ mod tests {
         state.ignore([], Reason::Forged);
         state.ignore([&key(81)], Reason::Stale);
         let after = state.inventory(Timestamp(3)).unwrap();
-        let mut expected = before.get(&key(80)).unwrap().clone();
+        let mut expected = Standing::clone(before.get(&key(80)).unwrap());
         expected.ignored.forged = 1;
-        assert_eq!(after.get(&key(80)), Some(&expected));
+        assert_eq!(after.get(&key(80)), Some(&Arc::new(expected)));
         assert_eq!((after.ignored.forged, after.ignored.stale), (1, 1));
     }
 
@@ -312,7 +342,12 @@ mod tests {
         };
         assert_eq!(health(&mut state), (Health::Down, Timestamp(10)));
         // The same checks again go on; others begin anew.
-        let same = state.set(&key(80), None, &[Arc::default()], Timestamp(30));
+        let same = state.set(
+            &key(80),
+            None,
+            &Arc::from([CheckSpec::default()]),
+            Timestamp(30),
+        );
         assert_eq!(same, None);
         assert_eq!(health(&mut state), (Health::Down, Timestamp(10)));
         let quick = CheckSpec {
@@ -320,7 +355,7 @@ mod tests {
             ..CheckSpec::default()
         };
         assert_eq!(
-            state.set(&key(80), None, &[Arc::new(quick)], Timestamp(40)),
+            state.set(&key(80), None, &Arc::from([quick]), Timestamp(40)),
             Some(2)
         );
         state.checked(&key(80), 1, 0, bad(), Timestamp(50));

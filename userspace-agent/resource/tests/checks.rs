@@ -18,12 +18,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{checked, here, keys, says, until_standing};
+use common::{checked, here, keys, says, until, until_standing};
 use http_body_util::Full;
 use hyper::Response;
 use rustls::pki_types::pem::PemObject;
 use switchyard_report::tls::Identity;
-use switchyard_report::{Health, Passive, Timestamp};
+use switchyard_report::{Health, Passive, Standing, Timestamp};
 use switchyard_resource::{CheckSpec, Counters, Manager, Settings};
 use switchyard_transport::{Limits, Server};
 use tokio::net::TcpListener;
@@ -37,7 +37,7 @@ fn check(text: &str) -> CheckSpec {
 }
 
 /// Checks an address until there is a verdict; gives it, and what failed last.
-async fn verdict(address: SocketAddr, text: &str) -> (Health, Option<String>) {
+async fn verdict(address: SocketAddr, text: &str) -> (Health, Option<Arc<str>>) {
     let manager = Manager::start(Settings::default()).await.unwrap();
     manager
         .set_targets(vec![checked(address, check(text))])
@@ -262,10 +262,11 @@ async fn one_check_of_two_is_enough_to_be_down() {
     let good = says("").await;
     let manager = Manager::start(Settings::default()).await.unwrap();
     let mut target = checked(good, check(""));
-    target.checks.push(CheckSpec {
+    let second = CheckSpec {
         port: Some(nobody().await.port()),
         ..check("")
-    });
+    };
+    target.checks = [target.checks[0].clone(), second].into();
     manager.set_targets(vec![target]).unwrap();
     until_standing(&manager, "down", |s| s.health == Health::Down).await;
 }
@@ -278,7 +279,7 @@ async fn counters_are_signs() {
         .set_targets(vec![switchyard_resource::TargetSpec {
             key: common::key(address),
             source: None,
-            checks: Vec::new(),
+            checks: [].into(),
         }])
         .unwrap();
     let counters = |connections, packets_in| Counters {
@@ -320,4 +321,60 @@ async fn nonsense_changes_nothing() {
     assert!(error.to_string().ends_with("is there twice"), "{error}");
     tokio::time::sleep(Duration::from_millis(150)).await;
     assert!(manager.inventory().borrow().targets.is_empty());
+}
+
+/// A listener whose queue is full, and what keeps it so: the kernel answers no SYN.
+async fn silent() -> (TcpListener, Vec<std::net::TcpStream>) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    // On every address of this machine's own network.
+    socket.bind(([0, 0, 0, 0], 0).into()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let at = ([127, 0, 0, 1], listener.local_addr().unwrap().port()).into();
+    let limit = Duration::from_millis(300);
+    let mut crowd = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&at, limit) {
+        crowd.push(stream);
+        assert!(crowd.len() < 100, "the queue is never full");
+    }
+    (listener, crowd)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_servers_do_not_hold_up_others() {
+    let (listener, _crowd) = silent().await;
+    let silent_port = listener.local_addr().unwrap().port();
+    let good = TcpListener::bind(here()).await.unwrap();
+    let address = good.local_addr().unwrap();
+    let connections = Arc::new(AtomicI32::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while good.accept().await.is_ok() {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let manager = Manager::start(Settings::default()).await.unwrap();
+    let every = |interval| CheckSpec {
+        interval,
+        ..check("rise = 1\nfall = 1")
+    };
+    let mut targets = vec![checked(address, every(Duration::from_millis(100)))];
+    let bad = every(Duration::from_secs(1));
+    for n in 0..4000u16 {
+        let [high, low] = n.to_be_bytes();
+        targets.push(checked(
+            ([127, 2, high, low], silent_port).into(),
+            bad.clone(),
+        ));
+    }
+    manager.set_targets(targets).unwrap();
+    until(&manager, "all silent ones down", |inventory| {
+        let down = |standing: &&Arc<Standing>| standing.health == Health::Down;
+        inventory.targets.values().filter(down).count() == 4000
+    })
+    .await;
+    // Four thousand seconds of silence are due in each second; ten checks of the other one are.
+    connections.store(0, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let made = connections.load(Ordering::Relaxed);
+    assert!((15..=31).contains(&made), "{made} checks in 3 s");
 }

@@ -168,7 +168,7 @@ async fn too_many_are_too_many() {
         &Identity::in_dir(dir.path(), "web1"),
     );
     let begin = std::time::Instant::now();
-    let (mut taken, mut refused) = (0u64, 0u64);
+    let (mut taken, mut refused) = (0u64, 0u32);
     for n in 1..=100 {
         match send(&mut web1, &reading("web1", n, 0.25)).await {
             StatusCode::NO_CONTENT => taken += 1,

@@ -11,6 +11,7 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::{key, keys, settings, until};
@@ -30,6 +31,14 @@ fn resident() -> u64 {
 async fn ten_thousand_destinations() {
     let dir = keys();
     let manager = Manager::start(settings(dir.path())).await.unwrap();
+    let source = Arc::new(SourceSpec {
+        interval: Duration::from_secs(30),
+        ..SourceSpec::default()
+    });
+    let checks = Arc::from([CheckSpec {
+        interval: Duration::from_secs(30),
+        ..CheckSpec::default()
+    }]);
     let targets: Vec<TargetSpec> = (0..10_000u16)
         .map(|n| {
             // Nobody listens there, in a network of this machine alone.
@@ -42,14 +51,8 @@ async fn ten_thousand_destinations() {
             ];
             TargetSpec {
                 key: key((address, 1 + n % 10).into()),
-                source: Some(SourceSpec {
-                    interval: Duration::from_secs(30),
-                    ..SourceSpec::default()
-                }),
-                checks: vec![CheckSpec {
-                    interval: Duration::from_secs(30),
-                    ..CheckSpec::default()
-                }],
+                source: Some(Arc::clone(&source)),
+                checks: Arc::clone(&checks),
             }
         })
         .collect();

@@ -31,10 +31,9 @@ pub async fn connect(address: &str, tls: Option<&Tls>, limit: Duration) -> Resul
         let Some(tls) = tls else {
             return Ok(Stream::Plain(stream));
         };
-        let stream = TlsConnector::from(Arc::clone(&tls.config))
-            .connect(tls.name.clone(), stream)
-            .await
-            .map_err(Error::Tls)?;
+        // While the first packet is not answered, none of this is needed.
+        let agree = TlsConnector::from(Arc::clone(&tls.config)).connect(tls.name.clone(), stream);
+        let stream = Box::pin(agree).await.map_err(Error::Tls)?;
         Ok(Stream::Tls(Box::new(TlsStream::Client(stream))))
     };
     timeout(limit, come_about)

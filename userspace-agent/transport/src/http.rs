@@ -3,20 +3,23 @@
 //! An HTTP/1.1 client that keeps its connection.
 
 use std::fmt;
+use std::future::{poll_fn, Future};
+use std::pin::{pin, Pin};
 use std::str::FromStr;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{HeaderValue, HOST};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use hyper::header::{HeaderValue, CONNECTION, HOST};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use hyper_util::rt::TokioIo;
-use tokio::task::JoinHandle;
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::timeout;
 
-use crate::{connect, Error, Tls};
+use crate::{connect, Error, Stream, Tls};
 
 /// Most bytes of an answer's head, the least that hyper takes.
 const MAX_HEAD: usize = 8192;
@@ -109,19 +112,9 @@ pub struct HttpClient {
     tls: Option<Tls>,
     limit: Duration,
     max_body: usize,
-    open: Option<Open>,
-}
-
-#[derive(Debug)]
-struct Open {
-    sender: SendRequest<Full<Bytes>>,
-    driver: JoinHandle<()>,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
+    /// The connection while nothing is asked. Only what cannot be made anew is kept, which is
+    /// the connection itself: there may be a thousand.
+    idle: Option<Stream>,
 }
 
 impl HttpClient {
@@ -141,16 +134,14 @@ impl HttpClient {
             tls,
             limit,
             max_body,
-            open: None,
+            idle: None,
         })
     }
 
     /// Whether it has a connection that can be used again, as far as is known.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.open
-            .as_ref()
-            .is_some_and(|open| !open.sender.is_closed())
+        self.idle.is_some()
     }
 
     /// Says another name in the header `Host`.
@@ -175,14 +166,10 @@ impl HttpClient {
         body: Bytes,
     ) -> Result<Answer, Error> {
         let limit = self.limit;
-        let answer = timeout(limit, self.exchange(method, path, headers, body))
+        // What is half done cannot be gone on with: then there is no connection any more.
+        timeout(limit, Box::pin(self.exchange(method, path, headers, body)))
             .await
-            .unwrap_or(Err(Error::Timeout(limit)));
-        if answer.is_err() {
-            // What is half done cannot be gone on with.
-            self.open = None;
-        }
-        answer
+            .unwrap_or(Err(Error::Timeout(limit)))
     }
 
     /// Makes a request and looks at the head of the answer alone; whatever follows is
@@ -193,28 +180,33 @@ impl HttpClient {
         path: &str,
     ) -> Result<(StatusCode, HeaderMap), Error> {
         let limit = self.limit;
-        let exchange = self.send(method, path, HeaderMap::new(), Bytes::new());
-        let answer = timeout(limit, exchange)
+        let request = self.prepare(method, path, HeaderMap::new(), Bytes::new())?;
+        let exchange = async {
+            let (mut sender, connection) = handshake(self.stream().await?).await?;
+            let connection = connection.without_shutdown();
+            let (answer, _) = beside(connection, sender.send_request(request)).await;
+            Ok(answer?)
+        };
+        let answer: Result<Response<Incoming>, Error> = timeout(limit, exchange)
             .await
             .unwrap_or(Err(Error::Timeout(limit)));
-        self.open = None;
         let (head, _) = answer?.into_parts();
         Ok((head.status, head.headers))
     }
 
-    async fn send(
-        &mut self,
+    fn prepare(
+        &self,
         method: Method,
         path: &str,
         headers: HeaderMap,
         body: Bytes,
-    ) -> Result<Response<Incoming>, Error> {
+    ) -> Result<Request<Full<Bytes>>, Error> {
         let mut request = Request::new(Full::new(body));
         *request.uri_mut() = path.parse().map_err(|_| Error::Url(path.to_string()))?;
         *request.method_mut() = method;
         *request.headers_mut() = headers;
         request.headers_mut().insert(HOST, self.host.clone());
-        Ok(self.sender().await?.send_request(request).await?)
+        Ok(request)
     }
 
     async fn exchange(
@@ -224,59 +216,134 @@ impl HttpClient {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, Error> {
+        let request = self.prepare(method, path, headers, body)?;
         let max_body = self.max_body;
-        let response = self.send(method, path, headers, body).await?;
-        let (head, body) = response.into_parts();
-        let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-        if told > max_body {
-            return Err(Error::Large(max_body));
+        let (mut sender, connection) = handshake(self.stream().await?).await?;
+        let ask = async move {
+            let response = sender.send_request(request).await?;
+            let is_kept = is_kept(&response);
+            let answer = read(response, max_body).await?;
+            // Without a sender the connection comes to an end, and can be had back.
+            drop(sender);
+            Ok::<_, Error>((answer, is_kept))
+        };
+        let (answered, left) = beside(connection.without_shutdown(), ask).await;
+        let (answer, is_kept) = answered?;
+        if is_kept {
+            let parts = match left {
+                Left::Ended(parts) => parts,
+                Left::Runs(connection) => connection.await.ok(),
+            };
+            // What was sent unasked belongs to no request.
+            let parts = parts.filter(|parts| parts.read_buf.is_empty());
+            self.idle = parts.map(|parts| parts.io.into_inner());
         }
-        let body = Limited::new(body, max_body)
-            .collect()
-            .await
-            .map_err(|error| {
-                if error.is::<LengthLimitError>() {
-                    Error::Large(max_body)
-                } else {
-                    Error::Body(error.to_string())
-                }
-            })?
-            .to_bytes();
-        Ok(Answer {
-            status: head.status,
-            headers: head.headers,
-            body,
-        })
+        Ok(answer)
     }
 
-    /// The connection, ready for one more request.
-    async fn sender(&mut self) -> Result<&mut SendRequest<Full<Bytes>>, Error> {
-        let usable = match &mut self.open {
-            Some(open) => open.sender.ready().await.is_ok(),
-            None => false,
-        };
-        if !usable {
-            self.open = None;
+    /// The connection, if it can still be used, or another one.
+    async fn stream(&mut self) -> Result<Stream, Error> {
+        if let Some(mut stream) = self.idle.take() {
+            if is_quiet(&mut stream) {
+                return Ok(stream);
+            }
         }
-        let open = match self.open.take() {
-            Some(open) => open,
-            None => self.connect().await?,
-        };
-        Ok(&mut self.open.insert(open).sender)
+        connect(&self.address, self.tls.as_ref(), self.limit).await
     }
+}
 
-    async fn connect(&self) -> Result<Open, Error> {
-        let stream = connect(&self.address, self.tls.as_ref(), self.limit).await?;
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(MAX_HEAD)
-            .handshake(TokioIo::new(stream))
-            .await?;
-        let driver = tokio::spawn(async move {
-            // Its error reaches the request as well.
-            let _ = connection.await;
-        });
-        Ok(Open { sender, driver })
+type Connection = http1::Connection<TokioIo<Stream>, Full<Bytes>>;
+type Parts = http1::Parts<TokioIo<Stream>>;
+
+async fn handshake(stream: Stream) -> Result<(SendRequest<Full<Bytes>>, Connection), Error> {
+    Ok(http1::Builder::new()
+        .max_buf_size(MAX_HEAD)
+        .handshake(TokioIo::new(stream))
+        .await?)
+}
+
+/// What is left of a connection once a request has been answered.
+enum Left<C> {
+    /// It has ended: by an error, or in good order.
+    Ended(Option<Parts>),
+    /// It goes on.
+    Runs(C),
+}
+
+/// Has the connection driven for as long as a request takes.
+async fn beside<C, A>(connection: C, ask: A) -> (A::Output, Left<Pin<Box<C>>>)
+where
+    C: Future<Output = Result<Parts, hyper::Error>>,
+    A: Future,
+{
+    let mut connection = Box::pin(connection);
+    let mut ask = pin!(ask);
+    let mut ended = None;
+    let answer = poll_fn(|context| {
+        // The request is there before anything is read: what has come by then answers it.
+        if let Poll::Ready(answer) = ask.as_mut().poll(context) {
+            return Poll::Ready(answer);
+        }
+        if ended.is_none() {
+            if let Poll::Ready(result) = connection.as_mut().poll(context) {
+                // Its error reaches the request as well, which is woken by that.
+                ended = Some(result.ok());
+            }
+        }
+        Poll::Pending
+    })
+    .await;
+    let left = match ended {
+        Some(parts) => Left::Ended(parts),
+        None => Left::Runs(connection),
+    };
+    (answer, left)
+}
+
+/// Whether the server goes on with the connection after this answer.
+fn is_kept(response: &Response<Incoming>) -> bool {
+    let closes = |value: &HeaderValue| {
+        let words = value.to_str().unwrap_or("close").split(',');
+        words
+            .map(str::trim)
+            .any(|word| word.eq_ignore_ascii_case("close"))
+    };
+    response.version() == Version::HTTP_11
+        && !response.headers().get_all(CONNECTION).iter().any(closes)
+}
+
+/// Whether nothing has come since the last answer, the end of the connection included.
+fn is_quiet(stream: &mut Stream) -> bool {
+    let mut byte = [0];
+    let mut buffer = ReadBuf::new(&mut byte);
+    let mut context = Context::from_waker(Waker::noop());
+    Pin::new(stream)
+        .poll_read(&mut context, &mut buffer)
+        .is_pending()
+}
+
+async fn read(response: Response<Incoming>, max_body: usize) -> Result<Answer, Error> {
+    let (head, body) = response.into_parts();
+    let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if told > max_body {
+        return Err(Error::Large(max_body));
     }
+    let body = Limited::new(body, max_body)
+        .collect()
+        .await
+        .map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                Error::Large(max_body)
+            } else {
+                Error::Body(error.to_string())
+            }
+        })?
+        .to_bytes();
+    Ok(Answer {
+        status: head.status,
+        headers: head.headers,
+        body,
+    })
 }
 
 #[cfg(test)]

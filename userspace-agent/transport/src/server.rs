@@ -10,8 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -118,12 +117,14 @@ impl Server {
     }
 
     /// Serves HTTP/1.1 until dropped: `answer` is given each request.
-    pub async fn run_http<F>(
+    pub async fn run_http<F, B>(
         &self,
         answer: impl Fn(Request<Incoming>, Peer) -> F + Clone + Send + Sync + 'static,
         refused: impl Fn(SocketAddr, &Error) + Clone + Send + 'static,
     ) where
-        F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let idle = self.limits.idle;
         let each = move |stream, peer: Peer| {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use switchyard_report::{Health, Standing, Timestamp};
@@ -135,7 +136,7 @@ impl Balance {
     pub fn round<'a>(
         &mut self,
         now: Timestamp,
-        standing: impl Fn(SocketAddr) -> Option<&'a Standing>,
+        standing: impl Fn(SocketAddr) -> Option<&'a Arc<Standing>>,
     ) {
         let passed = self
             .last_round
@@ -166,7 +167,7 @@ impl Balance {
     fn learn<'a>(
         &mut self,
         now: Timestamp,
-        standing: &impl Fn(SocketAddr) -> Option<&'a Standing>,
+        standing: &impl Fn(SocketAddr) -> Option<&'a Arc<Standing>>,
     ) {
         let policy = &self.plan.policy;
         for track in &mut self.tracks {
@@ -188,7 +189,7 @@ impl Balance {
             track.reason = "";
             track.terms = Terms::default();
             track.limit = None;
-            track.state = match track.refusal(standing) {
+            track.state = match track.refusal(standing.map(Arc::as_ref)) {
                 Some(state) => state,
                 None if track.received_at.is_none()
                     && now.since(track.since) < policy.silent_after =>
@@ -336,11 +337,15 @@ impl Balance {
                     configured: track.plan.weight,
                     state: track.state,
                     reason: track.reason,
-                    health: track.health,
-                    trouble: track.trouble.clone(),
-                    signs: track.passive.into(),
+                    health: track.health(),
+                    trouble: track.trouble().map(str::to_owned),
+                    signs: track
+                        .standing
+                        .as_ref()
+                        .map(|standing| standing.passive.into())
+                        .unwrap_or_default(),
                     age: track.received_at.map(|then| at.since(then).as_secs_f64()),
-                    reported: track.raw,
+                    reported: track.raw(),
                     smoothed: track.smooth,
                     terms: track.terms.iter().collect(),
                     wanted: track.wanted,

@@ -178,6 +178,7 @@ pub fn explain(decision: &Decision) -> String {
 mod tests {
     use super::*;
     use crate::{Balance, DestinationPlan, Policy, ServicePlan};
+    use std::sync::Arc;
     use switchyard_report::{LoadReport, Passive, Standing, Timestamp};
 
     #[test]
@@ -196,10 +197,10 @@ mod tests {
         };
         let mut balance = Balance::new(plan, Timestamp(0));
         let standing = |cpu| Standing {
-            report: Some(LoadReport {
+            report: Some(Arc::new(LoadReport {
                 cpu: Some(cpu),
                 ..LoadReport::default()
-            }),
+            })),
             received_at: Some(Timestamp(500)),
             health: Health::Up,
             passive: Passive {
@@ -216,7 +217,8 @@ mod tests {
             last_failure: Some("connection refused".into()),
             ..idle
         };
-        let third = standing(0.3);
+        let (busy, idle) = (Arc::new(busy), Arc::new(idle));
+        let third = Arc::new(standing(0.3));
         for now in [500, 1000] {
             balance.round(Timestamp(now), |endpoint| {
                 Some(match endpoint.to_string().as_str() {

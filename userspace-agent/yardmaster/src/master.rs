@@ -102,7 +102,7 @@ impl Master {
     pub fn round(&mut self, inventory: &Inventory, now: Timestamp) -> Vec<WeightChange> {
         let mut changes = Vec::new();
         for (&service, named) in &mut self.services {
-            let standing = |destination| -> Option<&Standing> {
+            let standing = |destination| -> Option<&Arc<Standing>> {
                 inventory.get(&TargetKey {
                     service: Arc::clone(&named.name),
                     destination,

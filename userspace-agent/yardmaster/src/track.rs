@@ -2,9 +2,10 @@
 
 //! What the master remembers of one destination.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use switchyard_report::{Health, LoadReport, Passive, Standing, Timestamp};
+use switchyard_report::{Health, LoadReport, Standing, Timestamp};
 
 use crate::algorithm::Terms;
 use crate::decision::{Limit, State};
@@ -28,8 +29,8 @@ pub(crate) struct Track {
     pub measured_level: f64,
     /// The same when the last report came.
     pub reported_level: f64,
-    /// The last load as it was reported.
-    pub raw: Option<Load>,
+    /// Whether the load is that of the last report.
+    pub is_heard: bool,
     pub smooth: Load,
     pub base_latency: Option<f64>,
     /// Since when it is known, for reports that never come.
@@ -42,16 +43,10 @@ pub(crate) struct Track {
     pub started: Option<Timestamp>,
     /// Taken from the kernel with no weight: somebody had reason for that.
     pub held: bool,
-    /// The labels that its agent told last.
-    pub told_labels: Option<Vec<String>>,
     /// What the kernel has.
     pub written: Option<u32>,
-    /// What its checks said last.
-    pub health: Health,
-    /// What is wrong with its checks, or why its agent cannot be heard.
-    pub trouble: Option<String>,
-    /// What the kernel's counters said last.
-    pub passive: Passive,
+    /// What was known of it last, which others know as well.
+    pub standing: Option<Arc<Standing>>,
     // What the last round found.
     pub state: State,
     pub reason: &'static str,
@@ -69,7 +64,7 @@ impl Track {
             level,
             measured_level: level,
             reported_level: level,
-            raw: None,
+            is_heard: false,
             smooth: Load::default(),
             base_latency: None,
             since: now,
@@ -77,11 +72,8 @@ impl Track {
             silent_from: None,
             started: None,
             held: false,
-            told_labels: None,
             written: None,
-            health: Health::Unknown,
-            trouble: None,
-            passive: Passive::default(),
+            standing: None,
             state: State::Unheard,
             reason: "",
             terms: Terms::default(),
@@ -125,17 +117,15 @@ impl Track {
     }
 
     /// Takes in what is known of it now. Returns whether that was a new report.
-    pub fn learn(&mut self, standing: &Standing, policy: &Policy) -> bool {
-        self.health = standing.health;
-        self.passive = standing.passive;
-        let trouble = if standing.health == Health::Down {
-            standing.last_failure.as_ref()
-        } else {
-            standing.source_error.as_ref()
-        };
-        if self.trouble.as_ref() != trouble {
-            self.trouble = trouble.cloned();
+    pub fn learn(&mut self, standing: &Arc<Standing>, policy: &Policy) -> bool {
+        if self
+            .standing
+            .as_ref()
+            .is_some_and(|last| Arc::ptr_eq(last, standing))
+        {
+            return false;
         }
+        self.standing = Some(Arc::clone(standing));
         let (Some(report), Some(received_at)) = (&standing.report, standing.received_at) else {
             return false;
         };
@@ -165,17 +155,41 @@ impl Track {
             }
             (_, latency) => latency,
         };
-        self.raw = Some(load);
-        if self.told_labels.as_deref() != Some(&report.labels) {
-            self.told_labels = Some(report.labels.clone());
-        }
+        self.is_heard = true;
         self.received_at = Some(received_at);
+    }
+
+    /// What its last report says.
+    fn report(&self) -> Option<&LoadReport> {
+        self.standing.as_ref()?.report.as_deref()
+    }
+
+    /// The last load as it was reported.
+    pub fn raw(&self) -> Option<Load> {
+        self.report().filter(|_| self.is_heard).map(Load::of)
+    }
+
+    /// What its checks said last.
+    pub fn health(&self) -> Health {
+        self.standing
+            .as_ref()
+            .map_or(Health::Unknown, |standing| standing.health)
+    }
+
+    /// What is wrong with its checks, or why its agent cannot be heard.
+    pub fn trouble(&self) -> Option<&str> {
+        let standing = self.standing.as_ref()?;
+        if standing.health == Health::Down {
+            standing.last_failure.as_deref()
+        } else {
+            standing.source_error.as_deref()
+        }
     }
 
     /// Whether it has these labels; `None` if it has not been heard and its plan does
     /// not say so.
     pub fn is_capable(&self, wants: &[String]) -> Option<bool> {
-        let told = self.told_labels.as_deref();
+        let told = self.report().map(|report| report.labels.as_slice());
         let has = |label: &String| {
             self.plan.labels.contains(label) || told.is_some_and(|told| told.contains(label))
         };
@@ -225,7 +239,7 @@ impl Track {
     /// Forgets its load, which is that of a server that was down or drained.
     pub fn forget(&mut self) {
         self.set_level(self.configured());
-        self.raw = None;
+        self.is_heard = false;
         self.smooth = Load::default();
         self.base_latency = None;
     }

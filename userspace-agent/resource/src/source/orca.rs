@@ -2,7 +2,7 @@
 
 //! ORCA endpoints.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use switchyard_report::orca::{
     OrcaLoadReport, OrcaLoadReportRequest, MAX_MESSAGE, STREAM_CORE_METRICS,
@@ -12,45 +12,67 @@ use switchyard_report::Reason;
 use switchyard_transport::grpc::Channel;
 use switchyard_transport::{Answer, Error, HttpClient};
 use tokio::time::timeout;
+use tonic::Streaming;
 
 use super::{Failure, Link};
 
 /// Takes reports until that comes to an end.
 pub(super) async fn stream(link: &mut Link) -> Failure {
-    let source = Arc::clone(&link.source);
-    let tls = match link.tls() {
-        Ok(tls) => tls,
-        Err(error) => return Failure::Hopeless(error),
+    let (_channel, mut reports) = match open(link).await {
+        Ok(opened) => opened,
+        Err(error) => return error,
     };
+    let source = &link.source;
+    // Servers have a least interval of their own, which may be more than is asked for.
+    let patience = (source.interval * 4 + source.timeout).max(super::MAX_PAUSE * 8);
+    loop {
+        let result = match next(&mut reports, patience).await {
+            Ok(report) => take(link, &report).await,
+            Err(failure) => return failure,
+        };
+        link.tell(result).await;
+    }
+}
+
+/// Takes the first report of a stream, and hangs up.
+pub(super) async fn first(link: &mut Link) -> Result<(), Failure> {
+    let (_channel, mut reports) = open(link).await?;
+    let report = next(&mut reports, link.source.timeout).await?;
+    take(link, &report).await
+}
+
+async fn take(link: &mut Link, report: &OrcaLoadReport) -> Result<(), Failure> {
+    let load = report.to_load(link.context.clock.now());
+    link.bare(load).await
+}
+
+/// The next report of a stream.
+async fn next(
+    reports: &mut Streaming<OrcaLoadReport>,
+    patience: Duration,
+) -> Result<OrcaLoadReport, Failure> {
+    match timeout(patience, reports.message()).await {
+        Ok(Ok(Some(report))) => Ok(report),
+        Ok(Ok(None)) => Err(Failure::Trouble("it has ended the stream".into())),
+        Ok(Err(status)) => Err(refused(&status)),
+        Err(_) => Err(Error::Timeout(patience).into()),
+    }
+}
+
+/// Begins a stream, which ends with the channel.
+async fn open(link: &Link) -> Result<(Channel, Streaming<OrcaLoadReport>), Failure> {
+    let source = &link.source;
+    let tls = link.tls().map_err(Failure::Hopeless)?;
     let request = OrcaLoadReportRequest {
         report_interval: Some(source.interval.into()),
         request_cost_names: Vec::new(),
     };
-    let start = async {
-        let mut channel =
-            Channel::connect(&source.address, tls.as_ref(), source.timeout, MAX_MESSAGE).await?;
-        let reports = channel
-            .stream::<_, OrcaLoadReport>(STREAM_CORE_METRICS, request)
-            .await?;
-        Ok::<_, Error>((channel, reports))
-    };
-    let (_channel, mut reports) = match start.await {
-        Ok(started) => started,
-        Err(error) => return error.into(),
-    };
-    // Servers have a least interval of their own, which may be more than is asked for.
-    let patience = (source.interval * 4 + source.timeout).max(super::MAX_PAUSE * 8);
-    loop {
-        let report = match timeout(patience, reports.message()).await {
-            Ok(Ok(Some(report))) => report,
-            Ok(Ok(None)) => return Failure::Trouble("it has ended the stream".into()),
-            Ok(Err(status)) => return refused(&status),
-            Err(_) => return Error::Timeout(patience).into(),
-        };
-        let load = report.to_load(link.context.clock.now());
-        let result = link.bare(load).await;
-        link.tell(result).await;
-    }
+    let mut channel =
+        Channel::connect(&source.address, tls.as_ref(), source.timeout, MAX_MESSAGE).await?;
+    let reports = channel
+        .stream::<_, OrcaLoadReport>(STREAM_CORE_METRICS, request)
+        .await?;
+    Ok((channel, reports))
 }
 
 /// A stream that broke off: by a message that is too large or none, or otherwise.

@@ -49,8 +49,8 @@ pub fn key(destination: SocketAddr) -> TargetKey {
 pub fn reported(destination: SocketAddr, source: SourceSpec) -> TargetSpec {
     TargetSpec {
         key: key(destination),
-        source: Some(source),
-        checks: Vec::new(),
+        source: Some(source.into()),
+        checks: [].into(),
     }
 }
 
@@ -59,7 +59,7 @@ pub fn checked(destination: SocketAddr, check: CheckSpec) -> TargetSpec {
     TargetSpec {
         key: key(destination),
         source: None,
-        checks: vec![check],
+        checks: [check].into(),
     }
 }
 

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use switchyard_netlink::{
@@ -135,13 +136,23 @@ fn read(client: &mut Client) -> Result<Reading, Error> {
         }
         reading.weights.insert(service.key, BTreeMap::new());
     }
-    for destination in client.destinations(None)? {
-        reading.counters.push(counters_of(&destination));
-        reading
-            .weights
-            .entry(destination.service)
-            .or_default()
-            .insert(destination.endpoint(), destination.weight);
+    // One service at a time: all of them take a few megabytes that are never needed again.
+    for (key, weights) in &mut reading.weights {
+        let name: Arc<str> = key.to_string().into();
+        let destinations = match client.destinations(Some(key)) {
+            // Somebody has just removed it.
+            Err(Error::Refused(_)) => continue,
+            found => found?,
+        };
+        for destination in destinations {
+            let (endpoint, counters) = counters_of(&destination);
+            let target = TargetKey {
+                service: Arc::clone(&name),
+                destination: endpoint,
+            };
+            reading.counters.push((target, counters));
+            weights.insert(endpoint, destination.weight);
+        }
     }
     Ok(reading)
 }

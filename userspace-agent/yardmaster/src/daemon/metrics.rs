@@ -5,10 +5,12 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::CONTENT_TYPE;
+use hyper::body::{Body, Frame};
+use hyper::header::{HeaderValue, CONTENT_TYPE};
 use hyper::{Request, Response, StatusCode};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{text, DescriptorEncoder, EncodeMetric, MetricEncoder};
@@ -24,9 +26,28 @@ use super::shared::{Shared, State};
 /// The type of the text.
 const CONTENT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Writes the state as metrics.
+/// A part of the metrics: the daemon's own, one gauge of all destinations, or what came of reports.
+/// Each is made when the one before has been sent, lest the text of ten thousand destinations be in
+/// memory at once.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Daemon,
+    Gauge(Gauge),
+    Reports,
+}
+
+/// All parts, in their order.
+fn parts() -> impl Iterator<Item = Part> {
+    let gauges = GAUGES.into_iter().map(Part::Gauge);
+    [Part::Daemon]
+        .into_iter()
+        .chain(gauges)
+        .chain([Part::Reports])
+}
+
+/// Writes a part of the state as metrics.
 #[derive(Debug)]
-struct Exporter(Shared);
+struct Exporter(Shared, Part);
 
 type Labels<'a> = Vec<(&'static str, &'a str)>;
 
@@ -54,9 +75,11 @@ fn sample(
 impl Collector for Exporter {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let state = self.0.lock();
-        daemon(&state, &mut encoder)?;
-        services(&state, &mut encoder)?;
-        reports(&state, &mut encoder)
+        match self.1 {
+            Part::Daemon => daemon(&state, &mut encoder),
+            Part::Gauge(gauge) => destinations(&state, gauge, &mut encoder),
+            Part::Reports => reports(&state, &mut encoder),
+        }
     }
 }
 
@@ -173,20 +196,22 @@ const GAUGES: [Gauge; 12] = [
     ),
 ];
 
-/// What is decided for each destination.
-fn services(state: &State, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    for (name, help, of) in GAUGES {
-        let name = format!("destination_{name}");
-        let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
-        for (key, balance) in state.master.services() {
-            let service = key.to_string();
-            // One service at a time, lest there be two of everything in memory.
-            for destination in balance.decision().destinations {
-                if let Some(value) = of(&destination) {
-                    let endpoint = destination.endpoint.to_string();
-                    let labels = [("service", &*service), ("destination", &*endpoint)];
-                    ConstGauge::new(value).encode(metric.encode_family(&labels)?)?;
-                }
+/// What is decided for each destination, in one respect.
+fn destinations(
+    state: &State,
+    (name, help, of): Gauge,
+    encoder: &mut DescriptorEncoder<'_>,
+) -> fmt::Result {
+    let name = format!("destination_{name}");
+    let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
+    for (key, balance) in state.master.services() {
+        let service = key.to_string();
+        // One service at a time, lest there be two of everything in memory.
+        for destination in balance.decision().destinations {
+            if let Some(value) = of(&destination) {
+                let endpoint = destination.endpoint.to_string();
+                let labels = [("service", &*service), ("destination", &*endpoint)];
+                ConstGauge::new(value).encode(metric.encode_family(&labels)?)?;
             }
         }
     }
@@ -202,10 +227,9 @@ fn reports(state: &State, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let name = ("reports_accepted", "Reports accepted");
     sample(encoder, name, MetricType::Counter, &samples)?;
     let ignored = |reason| -> u64 {
-        let told: u64 = standings()
-            .map(|standing| standing.ignored.of(reason))
-            .sum();
-        told + state.inventory.ignored.of(reason)
+        let told = standings().map(|standing| standing.ignored);
+        let all = told.chain([state.inventory.ignored]);
+        all.map(|ignored| u64::from(ignored.of(reason))).sum()
     };
     let samples: Vec<_> = Reason::ALL
         .iter()
@@ -215,49 +239,102 @@ fn reports(state: &State, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     sample(encoder, name, MetricType::Counter, &samples)
 }
 
-/// All metrics as text.
-pub fn render(registry: &Registry) -> Result<String, fmt::Error> {
+/// One part as text.
+fn render(shared: &Shared, part: Part) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("yardmaster");
+    registry.register_collector(Box::new(Exporter(shared.clone(), part)));
     let mut out = String::new();
-    text::encode(&mut out, registry)?;
+    text::encode_registry(&mut out, &registry)?;
     Ok(out)
 }
 
-/// The metrics of a state.
-pub fn registry(shared: Shared) -> Registry {
-    let mut registry = Registry::with_prefix("yardmaster");
-    registry.register_collector(Box::new(Exporter(shared)));
-    registry
+/// What says that there are no more.
+fn end() -> Result<String, fmt::Error> {
+    let mut out = String::new();
+    text::encode_eof(&mut out)?;
+    Ok(out)
+}
+
+/// Most that is handed over at a time, in bytes: it is copied on the way.
+const PIECE: usize = 32 * 1024;
+
+/// An answer: words, or all metrics, part by part.
+struct Answer {
+    shared: Shared,
+    /// What is still to be made; `None` is the end of it.
+    parts: Box<dyn Iterator<Item = Option<Part>> + Send>,
+    /// What has been made, and not yet been handed over.
+    made: Bytes,
+}
+
+impl Answer {
+    fn words(words: &'static str) -> Self {
+        Self {
+            shared: Shared::default(),
+            parts: Box::new(std::iter::empty()),
+            made: words.into(),
+        }
+    }
+
+    fn metrics(shared: Shared) -> Self {
+        Self {
+            shared,
+            parts: Box::new(parts().map(Some).chain([None])),
+            made: Bytes::new(),
+        }
+    }
+
+    /// What comes next, if anything does.
+    fn next(&mut self) -> Option<Result<Bytes, fmt::Error>> {
+        while self.made.is_empty() {
+            let text = self
+                .parts
+                .next()?
+                .map_or_else(end, |part| render(&self.shared, part));
+            match text {
+                Ok(text) => self.made = text.into(),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        let length = self.made.len().min(PIECE);
+        Some(Ok(self.made.split_to(length)))
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = fmt::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, fmt::Error>>> {
+        let next = self.get_mut().next();
+        Poll::Ready(next.map(|part| part.map(Frame::data)))
+    }
 }
 
 /// Serves them for as long as it runs.
 pub async fn serve(server: Server, shared: Shared) -> Infallible {
-    let registry = std::sync::Arc::new(registry(shared));
     loop {
-        let registry = std::sync::Arc::clone(&registry);
+        let shared = shared.clone();
         let answer = move |request: Request<_>, _| {
-            let registry = std::sync::Arc::clone(&registry);
-            async move { respond(&request, &registry) }
+            let shared = shared.clone();
+            async move { respond(&request, shared) }
         };
         server.run_http(answer, |_, _| ()).await;
     }
 }
 
-fn respond<B>(request: &Request<B>, registry: &Registry) -> Response<Full<Bytes>> {
-    let mut response = Response::default();
+fn respond<B>(request: &Request<B>, shared: Shared) -> Response<Answer> {
     if request.uri().path() != "/metrics" {
+        let mut response = Response::new(Answer::words("/metrics is what there is\n"));
         *response.status_mut() = StatusCode::NOT_FOUND;
-        *response.body_mut() = Full::from("/metrics is what there is\n");
         return response;
     }
-    match render(registry) {
-        Ok(text) => {
-            if let Ok(content) = CONTENT.parse() {
-                response.headers_mut().insert(CONTENT_TYPE, content);
-            }
-            *response.body_mut() = Full::from(text);
-        }
-        Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
-    }
+    let mut response = Response::new(Answer::metrics(shared));
+    let content = HeaderValue::from_static(CONTENT);
+    response.headers_mut().insert(CONTENT_TYPE, content);
     response
 }
 
@@ -282,7 +359,12 @@ mod tests {
         let dashboard = std::fs::read_to_string(path).unwrap();
         let json: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
         assert!(json["panels"].as_array().unwrap().len() > 10);
-        let text = render(&registry(Shared::default())).unwrap();
+        let mut answer = Answer::metrics(Shared::default());
+        let mut text = String::new();
+        while let Some(part) = answer.next() {
+            text += std::str::from_utf8(&part.unwrap()).unwrap();
+        }
+        assert!(text.ends_with("# EOF\n"), "{text}");
         let there = names(&text);
         for name in names(&dashboard) {
             assert!(there.contains(name), "there is no {name} in\n{text}");

@@ -224,12 +224,21 @@ impl Daemon {
         if !self.dry_run {
             return self.kernel.read().await;
         }
-        let services = self.settings.services.iter().map(|service| {
-            let weights = service.destinations.iter().map(|d| (d.endpoint, d.weight));
-            (service.key, weights.collect())
-        });
+        let weights = if self.planned {
+            let state = self.shared.lock();
+            let services = state.master.services();
+            services
+                .map(|(&key, balance)| (key, balance.weights().collect()))
+                .collect()
+        } else {
+            let services = self.settings.services.iter().map(|service| {
+                let weights = service.destinations.iter().map(|d| (d.endpoint, d.weight));
+                (service.key, weights.collect())
+            });
+            services.collect()
+        };
         Ok(Reading {
-            weights: services.collect(),
+            weights,
             ..Reading::default()
         })
     }
@@ -294,7 +303,8 @@ impl Daemon {
         if self.planned {
             state.master.written_all(&weights);
         } else {
-            let plans = self.settings.services.clone();
+            // The master keeps them, and nobody else needs them.
+            let plans = std::mem::take(&mut self.settings.services);
             for plan in &plans {
                 let algorithm = plan.policy.algorithm;
                 if deaf.contains(&plan.key) && algorithm != Algorithm::Static {

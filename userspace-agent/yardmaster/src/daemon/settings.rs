@@ -9,7 +9,7 @@ use std::sync::Arc;
 use switchyard_config::{Config, MasterSettings, ReadError, ServiceConfig};
 use switchyard_report::tls::Identity;
 use switchyard_report::TargetKey;
-use switchyard_resource::TargetSpec;
+use switchyard_resource::{CheckSpec, TargetSpec};
 use yardmaster::{DestinationPlan, ServicePlan};
 
 /// What the master does.
@@ -17,7 +17,7 @@ use yardmaster::{DestinationPlan, ServicePlan};
 pub struct Settings {
     /// Its own section.
     pub master: MasterSettings,
-    /// The services whose weights it makes.
+    /// The services whose weights it makes, until the master takes them.
     pub services: Vec<ServicePlan>,
     /// Where the reports of each destination come from, and what is checked.
     pub targets: Vec<TargetSpec>,
@@ -58,16 +58,20 @@ fn endpoint(key: &switchyard_netlink::DestinationKey) -> SocketAddr {
 
 fn targets_of(service: &ServiceConfig) -> impl Iterator<Item = TargetSpec> + '_ {
     let name: Arc<str> = service.key.to_string().into();
+    let shared = service.source.clone().map(Arc::new);
+    let checks: Arc<[CheckSpec]> = service.checks.as_slice().into();
     service.destinations.iter().map(move |destination| {
-        let source = destination.source.as_deref().or(service.source.as_ref());
-        let checks = destination.checks.as_ref().unwrap_or(&service.checks);
+        let own = destination.source.as_deref();
+        let source = own.cloned().map(Arc::new).or_else(|| shared.clone());
+        let own = destination.checks.as_deref();
+        let checks = own.map_or_else(|| Arc::clone(&checks), Into::into);
         TargetSpec {
             key: TargetKey {
                 service: Arc::clone(&name),
                 destination: endpoint(&destination.key),
             },
-            source: source.cloned(),
-            checks: checks.clone(),
+            source,
+            checks,
         }
     })
 }

@@ -412,7 +412,7 @@ impl<'a> Simulation<'a> {
         };
         let now = self.timestamp();
         let standing = Arc::make_mut(self.inventory.targets.entry(key).or_default());
-        standing.report = Some(report);
+        standing.report = Some(Arc::new(report));
         standing.received_at = Some(now);
         standing.accepted += 1;
     }

@@ -161,7 +161,7 @@ impl Plant {
     pub fn deliver(&mut self, i: usize, report: LoadReport) {
         let now = self.now;
         self.change(i, |standing| {
-            standing.report = Some(report);
+            standing.report = Some(Arc::new(report));
             standing.received_at = Some(now);
         });
     }
