@@ -324,7 +324,7 @@ async fn nonsense_changes_nothing() {
 }
 
 /// A listener whose queue is full, and what keeps it so: the kernel answers no SYN.
-async fn silent() -> (TcpListener, Vec<std::net::TcpStream>) {
+fn silent() -> (TcpListener, Vec<std::net::TcpStream>) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     // On every address of this machine's own network.
     socket.bind(([0, 0, 0, 0], 0).into()).unwrap();
@@ -341,7 +341,7 @@ async fn silent() -> (TcpListener, Vec<std::net::TcpStream>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silent_servers_do_not_hold_up_others() {
-    let (listener, _crowd) = silent().await;
+    let (listener, _crowd) = silent();
     let silent_port = listener.local_addr().unwrap().port();
     let good = TcpListener::bind(here()).await.unwrap();
     let address = good.local_addr().unwrap();
