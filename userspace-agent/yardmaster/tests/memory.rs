@@ -3,7 +3,8 @@
 //! How much memory ten thousand destinations take, each with a source and a check: at rest, at
 //! worst, and whatever their servers do.
 //!
-//! `cargo test --release -p yardmaster --test memory -- --nocapture` prints the figures.
+//! `cargo test --release -p yardmaster --test memory -- --nocapture` prints the figures, which takes
+//! six minutes; a build for debugging goes through the first state alone.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 #![expect(dead_code, reason = "tests share what each needs a part of")]
@@ -110,7 +111,11 @@ fn measure(what: &str, servers: usize, head: &str, text: &str, outcome: Outcome)
 
 /// With a thousand servers, ten destinations on each, and with ten thousand.
 fn both(what: &str, head: &str, source: &str, check: &str, outcome: Outcome) {
-    for servers in [1000, 10_000] {
+    let most = if cfg!(debug_assertions) { 1000 } else { 10_000 };
+    for servers in [1000, 10_000]
+        .into_iter()
+        .filter(|servers| *servers <= most)
+    {
         let text = ten_thousand(servers, source, check);
         measure(what, servers, head, &text, outcome);
     }
@@ -130,6 +135,7 @@ fn refused() {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes minutes where nothing is optimised")]
 fn silent() {
     let _alone = alone();
     let mut servers = Servers::start();
@@ -140,6 +146,7 @@ fn silent() {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes minutes where nothing is optimised")]
 fn accepting_and_mute() {
     let _alone = alone();
     let servers = Servers::start();
@@ -150,6 +157,7 @@ fn accepting_and_mute() {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes minutes where nothing is optimised")]
 fn haproxy_s_agents() {
     let _alone = alone();
     let servers = Servers::start();
@@ -160,6 +168,7 @@ fn haproxy_s_agents() {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes minutes where nothing is optimised")]
 fn checks_alone() {
     let _alone = alone();
     let servers = Servers::start();
@@ -174,6 +183,7 @@ fn checks_alone() {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes minutes where nothing is optimised")]
 fn orca_by_http() {
     let _alone = alone();
     let servers = Servers::start();
@@ -184,6 +194,7 @@ fn orca_by_http() {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes minutes where nothing is optimised")]
 fn orca_by_grpc() {
     let _alone = alone();
     let servers = Servers::start();
@@ -206,6 +217,7 @@ fn keys(folder: &Path) -> String {
 }
 
 #[test]
+#[cfg_attr(debug_assertions, ignore = "takes minutes where nothing is optimised")]
 fn agents() {
     let _alone = alone();
     let servers = Servers::start();
