@@ -111,7 +111,7 @@ impl Bucket {
     }
 
     /// Puts a reference into the entry at this place, if that is empty. Others may put something
-    /// there at the same time, with homes further back.
+    /// there at the same time, with other homes.
     #[inline(always)]
     fn fill(&self, place: usize, tag: u32, index: u32) -> bool {
         let (Some(its_tag), Some(its_index)) = (self.tags.get(place), self.indexes.get(place))
@@ -235,7 +235,7 @@ pub struct Room<'a> {
 }
 
 impl Room<'_> {
-    /// Puts a reference there; false if others, whose homes are further back, were faster.
+    /// Puts a reference there; false if others, with other homes, were faster.
     #[inline(always)]
     pub fn put(self, tag: u32, index: u32) -> bool {
         self.bucket.fill(self.place, tag, index)

@@ -33,6 +33,7 @@ pub mod drop_reason;
 pub mod fragment;
 pub mod fragment_table;
 pub mod free_list;
+mod home;
 pub mod icmp;
 pub mod icmp_error;
 pub mod icmp_rewrite;

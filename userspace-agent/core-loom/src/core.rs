@@ -27,6 +27,8 @@ pub mod connection_table;
 pub mod connections;
 #[path = "../../../rust/core/free_list.rs"]
 pub mod free_list;
+#[path = "../../../rust/core/home.rs"]
+mod home;
 #[path = "../../../rust/core/memory.rs"]
 pub mod memory;
 #[path = "../../../rust/core/method.rs"]
