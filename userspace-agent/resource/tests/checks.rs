@@ -286,6 +286,7 @@ async fn counters_are_signs() {
         active: 4,
         connections,
         packets_in,
+        packets_out: Some(0),
         ..Counters::default()
     };
     until_standing(&manager, "it", |s| s.passive == Passive::default()).await;
@@ -299,7 +300,7 @@ async fn counters_are_signs() {
     let passive = until_standing(&manager, "signs", |s| s.passive.silent_for.is_some())
         .await
         .passive;
-    assert_eq!(passive.active, Some(4));
+    assert_eq!((passive.active, passive.unanswered), (Some(4), 10));
     let rate = passive.connections_per_second.unwrap();
     assert!((20.0..=50.0).contains(&rate), "{rate}");
     assert!(Timestamp::now() > Timestamp(0));
