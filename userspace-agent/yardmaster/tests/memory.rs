@@ -71,7 +71,9 @@ fn ten_thousand(servers: usize, source: &str, check: &str) -> String {
 fn measure(what: &str, servers: usize, head: &str, text: &str, outcome: Outcome) {
     let begun = Instant::now();
     let kept = std::env::var("KEPT").ok();
-    let setting = kept.as_deref().map(|kept| format!("kept-connections = {kept}\n"));
+    let setting = kept
+        .as_deref()
+        .map(|kept| format!("kept-connections = {kept}\n"));
     let daemon = Daemon::start_with(&(setting.unwrap_or_default() + head), text);
     let count = |metrics: &str, name: &str, value: &str| {
         let name = format!("yardmaster_destination_{name}{{");
