@@ -236,6 +236,7 @@ pub mod tests {
         };
         let mut service = Service::new("tcp 192.0.2.1:80".parse().unwrap());
         service.stats = stats;
+        service.drops = vec![drop];
         Traffic {
             switch: Switch {
                 connections: 2,
