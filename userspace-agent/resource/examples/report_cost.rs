@@ -108,7 +108,9 @@ impl Agent {
                     }
                 });
                 if kind == Kind::Http {
-                    server.run_http(|_, _| report(), |_, _| ()).await;
+                    server
+                        .run_http(|_, _| std::future::ready(report()), |_, _| ())
+                        .await;
                 } else {
                     let answer = |request, _| async move {
                         tonic::server::Grpc::new(tonic_prost::ProstCodec::default())
@@ -132,7 +134,7 @@ impl Agent {
     }
 }
 
-async fn report() -> Response<Full<Bytes>> {
+fn report() -> Response<Full<Bytes>> {
     let mut reading = Reading {
         agent: "web1".into(),
         taken_at: Timestamp::now(),
@@ -142,7 +144,7 @@ async fn report() -> Response<Full<Bytes>> {
     Response::new(Full::new(Bytes::from(reading.to_body().unwrap())))
 }
 
-/// Fetches reports, and gives how many bytes of them there were.
+/// Fetches reports.
 async fn http(address: SocketAddr, tls: Option<Tls>, is_kept: bool) {
     let client = || HttpClient::new(address.to_string(), tls.clone(), LIMIT, MAX_REPORT).unwrap();
     let mut open = client();

@@ -287,7 +287,6 @@ async fn counters_are_signs() {
         connections,
         packets_in,
         packets_out: Some(0),
-        ..Counters::default()
     };
     until_standing(&manager, "it", |s| s.passive == Passive::default()).await;
     manager
