@@ -15,9 +15,12 @@
 . "$HERE/lib/six.sh"
 
 HALF_OPEN=300
-# SYNs a second: on a slow kernel more would leave no time for anybody else.
-RATE=$((1000 / SLOW))
+# SYNs a second.  On a slow kernel more would leave no time for anybody else, and the emulated cards'
+# queues would be looked after too seldom to keep what comes.
+RATE=$((SLOW > 1 ? 50 : 1000))
 CLIENTS=5
+# Of each server.
+WEB_BACKLOG=65535
 # The known download's kilobytes a second: it is to go on until the flood has come.
 KNOWN=$((SLOW > 1 ? 50 : 500))
 
@@ -75,6 +78,26 @@ most_during() {
 	wait "$1"
 }
 
+# room: the servers take any number of SYNs.  Where there are cookies they would do so anyway, but not
+# every kernel has them; without, a server is full after some hundred.  A forged client is soon given up.
+room() {
+	local n
+	for n in "${!server[@]}"; do
+		in_server "$n" sysctl -qw net.core.somaxconn=65535 net.ipv4.tcp_max_syn_backlog=1048576 \
+			net.ipv4.tcp_synack_retries=3 || return 1
+	done
+}
+
+# turned_away: SYNs, and connections, that the servers themselves had no room for.
+turned_away() {
+	local n
+	for n in "${!server[@]}"; do
+		in_server "$n" cat /proc/net/netstat
+	done | awk '/^TcpExt: [A-Z]/ { split($0, name) }
+		/^TcpExt: [0-9]/ { for (i in name) if (name[i] == "ListenDrops") n += $i }
+		END { print n + 0 }'
+}
+
 # CLIENTS real clients, one after the other, and then the flood ends: for each, its milliseconds,
 # and who answered.
 clients() {
@@ -94,6 +117,9 @@ expect "everybody speaks IPv6" topology6
 head -c 2000000 /dev/urandom >"$work/blob"
 mkdir "$work/site"
 cp "$work/blob" "$work/site/"
+expect "the servers have room for a flood" room
+# What is sent to forged addresses ends there, and is not sent back by the client's default route.
+expect "the client forwards nothing" in_client sysctl -qw net.ipv4.ip_forward=0
 for n in 1 2; do
 	expect "server $n listens" web "$n" "$work/site"
 done
@@ -134,6 +160,7 @@ for family in 4 6; do
 	echo "# $sent SYNs; at most $most_half_open half open, $most_connections connections," \
 		"$most_bytes bytes (before: $bytes); $served clients: $(sort -n "$work/clients" |
 			awk '{ t[NR] = $1 } END { print t[1], t[int((NR + 1) / 2)], t[NR] }') ms"
+	equal "the servers have turned nobody away" "$(turned_away)" 0
 	between "many more SYNs were sent than are remembered" "$sent" $((HALF_OPEN * 2)) 100000
 	# Each CPU may be in the middle of one more.
 	between "no more are half open than may be" "$most_half_open" $((HALF_OPEN - 1)) $((HALF_OPEN + 4))
@@ -141,7 +168,11 @@ for family in 4 6; do
 		"$HALF_OPEN" $((before + HALF_OPEN + served + 4))
 	equal "no memory goes for the flood" $((most_bytes > bytes ? most_bytes - bytes : 0)) 0
 	equal "every real client got in meanwhile" "$served" "$CLIENTS" ||
-		grep -v " server" "$work/clients" | sed 's/^/#   /'
+		{
+			grep -v " server" "$work/clients"
+			# A card that nobody looks after for a while misses packets of some flows and not of others.
+			in_client ethtool -S "$front_peer" | grep -E "(missed|no_buffer|drops|hang|errors): [1-9]"
+		} | sed 's/^/#   /'
 	# Of what is lost on a crowded machine, one repetition makes up for.
 	between "most of them within a moment" "$(sort -n "$work/clients" |
 		awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }')" 1 $((3000 * SLOW))
