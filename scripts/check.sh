@@ -82,6 +82,17 @@ count() {
 		END { print p + 0, f + 0, s + 0, ended + 0 }' "$1"
 }
 
+# Adds to a scenario's verdict how long it took.
+timed() {
+	awk 'BEGIN { before = systime() }
+		/^(not )?ok [0-9]+ selftests: / {
+			now = systime()
+			$0 = $0 " # " now - before " s"
+			before = now
+		}
+		{ print; fflush() }'
+}
+
 # A machine for the scenarios given, with the options given.  When one of them brings
 # it down, that one has failed and a new machine goes on with the next.
 machine() {
@@ -97,7 +108,8 @@ machine() {
 		# shellcheck disable=SC2086 # options are words
 		"$TOP/scripts/vm.sh" ${debug:+--debug} --timeout $((slow * (60 + 300 * $#))) $options \
 			--log "$results/console-$number.log" \
-			-- ./run_kselftest.sh -o $((slow * 300)) "${tests[@]}" 2>&1 | tee "$log" || status=$?
+			-- ./run_kselftest.sh -o $((slow * 300)) "${tests[@]}" 2>&1 |
+			timed | tee "$log" || status=$?
 		read -r p f s ended < <(count "$log")
 		if [ "$ended" -lt $# ]; then
 			shift "$ended"

@@ -170,6 +170,11 @@ refuse "nor who has no certificate" report --cacert "$work/keys/ca.pem"
 refuse "TLS 1.2 is refused" report --tls-max 1.2 --cacert "$work/keys/ca.pem" \
 	--cert "$work/keys/yardmaster.pem" --key "$work/keys/yardmaster.key"
 
+# The name of the loader would be in the first page.
+dynamic() {
+	head -c 4096 "$HERE/bin/yard-agent" | grep -q ld-linux
+}
+refuse "the agent needs no loader and no library" dynamic
 resident=$(awk '/^VmRSS:/ { print $2 }' "/proc/$agent/status")
 between "the agent's resident memory, KiB" "$resident" 100 10240
 echo "# $resident KiB"

@@ -46,13 +46,13 @@ impl Current {
     /// A wake-up between `ready` and the sleep is not lost.
     pub(crate) fn sleep_unless(&self, jiffies: c_long, ready: impl FnOnce() -> bool) {
         // SAFETY: The thread may sleep; its state is set back below.
-        unsafe { sys::yard_set_interruptible() };
+        unsafe { sys::yard_set_state(sys::TASK_INTERRUPTIBLE) };
         if !ready() && !self.should_stop() {
             // SAFETY: The state has been set.
             unsafe { sys::schedule_timeout(jiffies) };
         }
         // SAFETY: Undoes the above.
-        unsafe { sys::yard_set_running() };
+        unsafe { sys::yard_set_state(sys::TASK_RUNNING) };
     }
 
     /// Lets others run if they want to.

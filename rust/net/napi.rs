@@ -21,7 +21,10 @@ use ::core::{
 };
 use kernel::sync::rcu;
 
-use super::device::NetDevice;
+use super::{
+    bh::BottomHalf,
+    device::NetDevice, //
+};
 use crate::sys;
 
 const SCHED: usize = 1 << sys::NAPI_STATE_SCHED;
@@ -152,7 +155,9 @@ impl Drop for Napi {
         // SAFETY: By the type invariant.
         let state = unsafe { AtomicUsize::from_ptr((&raw mut (*self.napi.as_ptr()).state).cast()) };
         state.fetch_and(!IN_BUSY_POLL, AcqRel);
-        // SAFETY: We still own it by `SCHED`, which passes to softirq with this call.
-        unsafe { sys::yard_napi_kick(self.napi.as_ptr()) };
+        let _bh = BottomHalf::disable();
+        // SAFETY: We still own it by `SCHED`, which passes to softirq with this call: when bottom
+        // halves are enabled again.
+        unsafe { sys::__napi_schedule(self.napi.as_ptr()) };
     }
 }

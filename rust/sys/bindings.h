@@ -144,6 +144,7 @@
 
 // --- threads
 // allow function kthread_(bind|create_on_node|should_stop|stop)
+// allow var TASK_(RUNNING|INTERRUPTIBLE)
 // allow function (get|put)_task_struct
 // allow function cpu_online
 // allow function set_cpus_allowed_ptr

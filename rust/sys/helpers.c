@@ -50,14 +50,6 @@ int yard_napi_poll(struct napi_struct *napi, int budget)
 	return work;
 }
 
-/* Hands an owned NAPI instance to softirq on this CPU. */
-void yard_napi_kick(struct napi_struct *napi)
-{
-	local_bh_disable();
-	__napi_schedule(napi);
-	local_bh_enable();
-}
-
 /*
  * What ip_forward() does to a buffer's metadata on its way from input to output; makes
  * room, of our own, for out's link-layer header.
@@ -69,7 +61,7 @@ bool yard_skb_prepare_forward(struct sk_buff *skb, struct net_device *out)
 	skb_forward_csum(skb);
 	skb_clear_tstamp(skb);
 	skb_dst_drop(skb);
-	skb_set_queue_mapping(skb, 0);
+	skb_record_rx_queue(skb, raw_smp_processor_id());
 	skb->dev = out;
 	return true;
 }
@@ -106,23 +98,41 @@ static __always_inline bool yard_is_plain(const struct sk_buff *skb, const struc
 	return dev->flags & IFF_UP;
 }
 
-/* The queue that __dev_queue_xmit() takes, so that packets of both ways stay in order. */
-static __always_inline struct netdev_queue *yard_pick_queue(struct sk_buff *skb, struct net_device *dev)
+/* One of several queues: this CPU's own, if nobody has another wish. */
+static noinline u32 yard_pick_of_many(struct sk_buff *skb, struct net_device *dev)
 {
 	const struct net_device_ops *ops = dev->netdev_ops;
-	u16 index;
+	bool wish = ops->ndo_select_queue || dev->num_tc;
+	u32 queue = raw_smp_processor_id();
 
-	if (dev->real_num_tx_queues == 1)
-		return dev->_tx;
 #ifdef CONFIG_XPS
+	wish |= rcu_access_pointer(dev->xps_maps[XPS_CPUS]) ||
+		rcu_access_pointer(dev->xps_maps[XPS_RXQS]);
 	if (skb->sender_cpu - 1 >= (u32)NR_CPUS)
-		skb->sender_cpu = raw_smp_processor_id() + 1;
+		skb->sender_cpu = queue + 1;
 #endif
-	index = ops->ndo_select_queue ? ops->ndo_select_queue(dev, skb, NULL) :
-					netdev_pick_tx(dev, skb, NULL);
-	index = netdev_cap_txqueue(dev, index);
-	skb_set_queue_mapping(skb, index);
-	return netdev_get_tx_queue(dev, index);
+	skb_record_rx_queue(skb, queue);
+	if (wish)
+		queue = ops->ndo_select_queue ? ops->ndo_select_queue(dev, skb, NULL) :
+						netdev_pick_tx(dev, skb, NULL);
+	return queue % dev->real_num_tx_queues;
+}
+
+/*
+ * The queue that __dev_queue_xmit() takes, so that packets of both ways stay in order.  A CPU's own
+ * takes no hash, and no other CPU writes to it.
+ */
+static __always_inline struct netdev_queue *yard_pick_queue(struct sk_buff *skb, struct net_device *dev)
+{
+	u32 queue;
+
+	if (dev->real_num_tx_queues == 1) {
+		skb_set_queue_mapping(skb, 0);
+		return dev->_tx;
+	}
+	queue = yard_pick_of_many(skb, dev);
+	skb_set_queue_mapping(skb, queue);
+	return netdev_get_tx_queue(dev, queue);
 }
 
 /* Has a driver that leaves locking to us take a packet, if it can at once. */
@@ -140,7 +150,7 @@ static noinline int yard_start_xmit_locked(struct sk_buff *skb, struct net_devic
 }
 
 /*
- * Sends a complete packet, mapped to queue 0: straight to its device if its queueing discipline has
+ * Sends a complete packet: straight to its device if its queueing discipline has
  * nothing to do and would let it pass, else by that.  Bottom halves are disabled.
  */
 static __always_inline int yard_xmit(struct sk_buff *skb, struct net_device *dev)
@@ -165,12 +175,12 @@ static __always_inline int yard_xmit(struct sk_buff *skb, struct net_device *dev
 	if (likely(dev_xmit_complete(rc)))
 		return rc;
 queue:
+	skb_record_rx_queue(skb, raw_smp_processor_id());
 	return __dev_queue_xmit(skb, NULL);
 }
 
 int yard_skb_xmit(struct sk_buff *skb)
 {
-	skb_set_queue_mapping(skb, 0);
 	return yard_xmit(skb, skb->dev);
 }
 
@@ -196,7 +206,6 @@ int yard_skb_send(struct sk_buff *skb, struct net_device *out, u64 first, u64 la
 		     skb->_skb_refdst || skb->ip_summed == CHECKSUM_COMPLETE))
 		return yard_skb_send_slow(skb, out, first, last);
 	skb_clear_tstamp(skb);
-	skb_set_queue_mapping(skb, 0);
 	skb->dev = out;
 	header = __skb_push(skb, ETH_HLEN);
 	skb->mac_header = header - skb->head;
@@ -242,14 +251,9 @@ void yard_pseudo_drain(void)
 	on_each_cpu(yard_nothing, NULL, 1);
 }
 
-void yard_set_interruptible(void)
+void yard_set_state(unsigned int state)
 {
-	set_current_state(TASK_INTERRUPTIBLE);
-}
-
-void yard_set_running(void)
-{
-	__set_current_state(TASK_RUNNING);
+	set_current_state(state);
 }
 
 /* For loops without end: also lets go of what waits in RCU for tasks to sleep. */

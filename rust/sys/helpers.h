@@ -31,7 +31,6 @@ struct yard_trace_connection { YARD_TRACE_CONNECTION(YARD_TRACE_FIELD, YARD_TRAC
 struct yard_trace_drop { YARD_TRACE_DROP(YARD_TRACE_FIELD, YARD_TRACE_ARRAY) };
 
 int yard_napi_poll(struct napi_struct *napi, int budget);
-void yard_napi_kick(struct napi_struct *napi);
 bool yard_skb_prepare_forward(struct sk_buff *skb, struct net_device *out);
 bool yard_skb_gso_fits(const struct sk_buff *skb, u32 mtu);
 int yard_skb_xmit(struct sk_buff *skb);
@@ -40,8 +39,7 @@ struct net_device *yard_pseudo_alloc(struct net *net, const char *name, u32 queu
 				     size_t priv, const struct net_device_ops *ops,
 				     const struct ethtool_ops *ethtool);
 void yard_pseudo_drain(void);
-void yard_set_interruptible(void);
-void yard_set_running(void);
+void yard_set_state(unsigned int state);
 void yard_cond_resched(void);
 u32 yard_this_cpu(void);
 

@@ -308,6 +308,11 @@ with_case() {
 	teardown
 }
 
+# The kernel's functions, for those who have counted by address.
+symbols() {
+	echo "symbols $(grep -i ' [tw] ' /proc/kallsyms | gzip -1 | base64 -w 0)"
+}
+
 # profile: has the packets' instructions counted.
 profile() {
 	check_sample
@@ -317,7 +322,7 @@ profile() {
 	64k | 1m) deliver "$(flows_of "$kind")" "$kind" 2 ;;
 	esac
 	sleep "$settle"
-	echo "symbols $(grep -i ' [tw] ' /proc/kallsyms | gzip -1 | base64 -w 0)"
+	symbols
 	python3 "$here/mark.py" pktgen_alloc_skb
 	# The plugin stops at its number of packets.
 	case $kind in

@@ -45,26 +45,36 @@ def packets(results):
 
 def others(results):
     """Sockets' work."""
-    text = row("case", "instructions", "per", "overhead", "of IPVS", "of the floor")
-    text += row("---", "---:", "---", "---:", "---:", "---:")
+    text = row("case", "instructions", "per", "overhead", "of IPVS", "of the floor",
+               "a second, of 10^9")
+    text += row("---", "---:", "---", "---:", "---:", "---:", "---:")
     for result in results:
         if result["instrument"] in HEADS and thing_of(result["case"]) != "packet":
             text += row(result["case"], number(result["value"]), result["unit"].partition("/")[2],
                         number(result["overhead"]), number(result["vs_ipvs"], ".2f"),
-                        number(result["value"] / result["floor"], ".3f"))
+                        number(result["value"] / result["floor"], ".3f"), number(1e9 / result["value"]))
     return text
 
 
 def windows(results):
     """Packets inside the switch, one by one."""
-    text = row("case", "usual packet", "costliest packet", "packets", "by CPU: usual, packets")
-    text += row("---", "---:", "---:", "---:", "---")
+    text = row("case", "usual packet", "costliest packet", "above twice the usual", "packets", "by CPU: usual, packets")
+    text += row("---", "---:", "---:", "---:", "---:", "---")
     for result in results:
         if result["instrument"] == "windows":
             cpus = [cpu.split(":") for cpu in result["cpus"]]
             text += row(result["case"], number(result["value"]), number(result["worst"]),
-                        number(result["windows"]),
+                        number(result["dear"]), number(result["windows"]),
                         "; ".join(f"CPU {cpu}: {usual}, {count}" for cpu, usual, count in cpus))
+    text += "\nCache lines that several CPUs wrote to, packets' own `sk_buff`s aside, which the kernel's " \
+            "allocator hands from one CPU to the other:\n\n"
+    text += row("case", "lines", "writes", "by")
+    text += row("---", "---:", "---:", "---")
+    for result in results:
+        for shared in result.get("shared", []):
+            if shared["by"] != ["a_packet"]:
+                text += row(result["case"], number(shared["lines"]), number(shared["writes"]),
+                            ", ".join(f"`{name}`" for name in shared["by"]))
     return text
 
 

@@ -4,7 +4,7 @@
 # run.sh [--instructions|--nanoseconds] [CASE...]: measures the cases with both
 # instruments, prints one table and writes selftests/bench/results.json.  See README.md.
 # With one instrument or some cases alone (the floor always comes along) what is written is
-# build/bench/results.json.
+# build/bench/results.json.  Three cases more are tcp, swap and scale: see "More" there.
 
 . "$(dirname "$0")/../../scripts/lib.sh"
 cd "$TOP"
@@ -22,12 +22,21 @@ families=('' 6)
 peers=(forward nft-dnat ipvs-nat ipvs-dr ipvs-tun switchyard-nat switchyard-dr switchyard-tun)
 cases=() outputs=() results=selftests/bench/results.json all=true
 [ "${#instruments[@]}" -gt 1 ] || all=false
+more=()
 if [ $# -gt 0 ]; then
 	all=false
-	cases=(generator redirect)
-	[[ "$* " != *6[\ -]* ]] || cases+=(generator6 redirect6)
-	cases+=("$@")
+	for case in "$@"; do
+		case $case in
+		tcp | swap | scale) more+=("$case") ;;
+		*) cases+=("$case") ;;
+		esac
+	done
+	if [ "${#cases[@]}" -gt 0 ]; then
+		[[ "${cases[*]} " != *6[\ -]* ]] || cases=(generator6 redirect6 "${cases[@]}")
+		cases=(generator redirect "${cases[@]}")
+	fi
 else
+	more=(tcp swap scale)
 	for family in "${families[@]}"; do
 		for case in generator redirect "${peers[@]}"; do
 			cases+=("$case$family")
@@ -37,6 +46,7 @@ fi
 
 $all || results=build/bench/results.json
 for instrument in "${instruments[@]}"; do
+	[ "${#cases[@]}" -gt 0 ] || break
 	share=build/bench/$instrument
 	case $instrument in
 	instructions)
@@ -54,32 +64,41 @@ done
 
 # windows DIR CASE...: what the plugin wrote, a run for each case.
 windows() {
-	local share=$1 run=0 case
+	local share=$1 run=0 case symbols=()
 	shift
+	if grep -q '^symbols ' "$share/output"; then
+		symbols=("$share/symbols")
+		sed -n 's/^symbols //p' "$share/output" | base64 -d | gzip -d >"${symbols[0]}"
+	fi
 	for case in "$@"; do
 		run=$((run + 1))
 		"$enter" -- python3 selftests/bench/profile/windows.py "$case" "$share/counts.$run" \
-			>>"$share/output"
+			"${symbols[@]}" >>"$share/output"
 	done
 	outputs+=("instructions:$share/output")
 }
 
-if $all; then
-	share=build/bench/tcp
+for case in "${more[@]}"; do
+	share=build/bench/$case
 	fill "$share"
-	counting "$share" ./tcp.sh
-	outputs+=("instructions:$share/output")
-	share=build/bench/swap
-	fill "$share"
-	counter "$share" ,windows=2000000
-	counting "$share" ./exact.sh swap
-	windows "$share" swap-quiet swap-during
-	share=build/bench/scale
-	fill "$share"
-	counter "$share" ,windows=2000000
-	in_vm "$share" --cpus 6 --wire igb:igb --wire igb:igb -- ./exact.sh scale
-	windows "$share" scale-1 scale-2 scale-4
-fi
+	stores=
+	[ "$case" != scale ] || stores=,stores=yes
+	[ "$case" = tcp ] || counter "$share" ,windows=2000000$stores
+	case $case in
+	tcp)
+		counting "$share" ./tcp.sh
+		outputs+=("instructions:$share/output")
+		;;
+	swap)
+		counting "$share" ./exact.sh swap
+		windows "$share" swap-quiet swap-during
+		;;
+	scale)
+		in_vm "$share" --cpus 6 --wire igb:igb --wire igb:igb -- ./exact.sh scale
+		windows "$share" scale-1 scale-2 scale-4
+		;;
+	esac
+done
 "$enter" -- python3 selftests/bench/table.py "$results" "${outputs[@]}"
 if $all; then
 	"$enter" -- python3 selftests/bench/charts.py "$results" Documentation/charts

@@ -17,6 +17,8 @@ THINGS = {"tcp-open": "connection", "tcp-bulk": "MB", "request": "request", "swa
 # is done in the background for them, too, of which a round has a turn more or less.
 TOLERANCE = 0.01
 TOLERANCE_NEW = 0.1
+# Writes to a cache line that other CPUs write to as well, a packet; what is done once a second is fewer.
+SHARED = 0.01
 
 
 class Readings:
@@ -24,7 +26,7 @@ class Readings:
 
     def __init__(self, instrument, path):
         self.instrument, self.kernel = instrument, ""
-        self.cases, self.memory, self.skipped, self.windows = {}, {}, {}, {}
+        self.cases, self.memory, self.skipped, self.windows, self.shared = {}, {}, {}, {}, {}
         with open(path, encoding="utf-8") as lines:
             for line in lines:
                 self.read(line.split())
@@ -40,8 +42,11 @@ class Readings:
                 self.cases.setdefault(case, []).extend(int(time) / int(packets) for time in times)
             case ["memory", case, size, connections]:
                 self.memory.setdefault(case, []).append(int(size) / int(connections))
-            case ["window", case, usual, worst, windows, interrupted, *cpus]:
-                self.windows[case] = (int(usual), int(worst), int(windows), int(interrupted), cpus)
+            case ["window", case, *counts]:
+                self.windows[case] = ([int(count) for count in counts[:5]], counts[5:])
+            case ["shared", case, lines, writes, *functions]:
+                self.shared.setdefault(case, []).append(
+                    {"lines": int(lines), "writes": int(writes), "by": functions})
             case ["skipped", case, *why]:
                 self.skipped[case] = " ".join(why)
 
@@ -123,12 +128,12 @@ def evaluate(readings):
             "rounds": [round(value, 1) for value in values] if len(values) < 10 else len(values),
             "kernel": readings.kernel,
         })
-    for case, (usual, worst, windows, interrupted, cpus) in readings.windows.items():
+    for case, ((usual, worst, dear, windows, interrupted), cpus) in readings.windows.items():
         results.append({
             "instrument": "windows", "case": case, "value": usual,
             "unit": "instructions/packet in the switch", "floor": None, "overhead": None,
-            "vs_ipvs": None, "worst": worst, "windows": windows, "interrupted": interrupted,
-            "cpus": cpus, "kernel": readings.kernel,
+            "vs_ipvs": None, "worst": worst, "dear": dear, "windows": windows, "interrupted": interrupted,
+            "cpus": cpus, "shared": readings.shared.get(case, []), "kernel": readings.kernel,
         })
     for case, values in readings.memory.items():
         value, peer = statistics.mean(values), peer_of(case)
@@ -184,13 +189,15 @@ def print_others(results):
     if not others:
         return
     print(f"\n{'CASE':<28}{'INSTRUCTIONS':>13}{'PER':>12}{'OVERHEAD':>11}{'OF IPVS':>9}"
-          f"{'OF FLOOR':>10}{'SPREAD':>8}")
+          f"{'OF FLOOR':>10}{'SPREAD':>8}{'A SECOND':>10}")
     for result in others:
         thing = result["unit"].partition("/")[2]
         print(f"{result['case']:<28}{number(result['value']):>13}{thing:>12}"
               f"{number(result['overhead']):>11}{number(result['vs_ipvs'], '.2f'):>9}"
-              f"{result['value'] / result['floor']:>10.3f}{number(result['spread'], '.1%'):>8}")
-    print("\nboth ends' work is in it; floor: forward, without a balancer, or the plain device")
+              f"{result['value'] / result['floor']:>10.3f}{number(result['spread'], '.1%'):>8}"
+              f"{number(1e9 / result['value']):>10}")
+    print("\nboth ends' work is in it; floor: forward, without a balancer, or the plain device;\n"
+          "a second: what a CPU of 10^9 instructions a second does")
 
 
 def print_windows(results):
@@ -198,13 +205,17 @@ def print_windows(results):
     windows = [result for result in results if result["instrument"] == "windows"]
     if not windows:
         return
-    print(f"\n{'INSIDE THE SWITCH':<24}{'USUAL':>9}{'WORST':>9}{'PACKETS':>10}{'INTERRUPTED':>13}"
-          "   CPU:USUAL:PACKETS")
+    print(f"\n{'INSIDE THE SWITCH':<24}{'USUAL':>9}{'WORST':>9}{'DEAR':>7}{'PACKETS':>11}"
+          f"{'INTERRUPTED':>13}   CPU:USUAL:PACKETS")
     for result in windows:
         print(f"{result['case']:<24}{result['value']:>9,}{result['worst']:>9,}"
-              f"{result['windows']:>10,}{result['interrupted']:>13,}   {' '.join(result['cpus'])}")
+              f"{result['dear']:>7,}{result['windows']:>11,}{result['interrupted']:>13,}   {' '.join(result['cpus'])}")
     print("\ninstructions from the receive handler to the driver that sends; packets during which\n"
-          "there was an interrupt are not looked at")
+          "there was an interrupt are not looked at; dear: more than twice the usual")
+    for result in windows:
+        for shared in result["shared"]:
+            print(f"{result['case']}: {shared['lines']} cache lines written to by several CPUs, "
+                  f"{shared['writes']} times in all: {', '.join(shared['by'])}")
 
 
 def print_table(results):
@@ -220,9 +231,15 @@ def print_table(results):
 
 
 def judge(results):
-    """Whether the counts agree from round to round; says which do not."""
+    """Whether the counts agree from round to round; says which do not.  And whether the CPUs keep
+    to themselves."""
     fine = True
     for result in results:
+        for shared in result.get("shared", []):
+            if shared["by"] != ["a_packet"] and shared["writes"] > SHARED * result["windows"]:
+                print(f"bench: {result['case']}: several CPUs write to the same cache lines: "
+                      f"{', '.join(shared['by'])}")
+                fine = False
         if result["instrument"] != "instructions" or result["spread"] is None:
             continue
         loose = result["case"].endswith("-new") or thing_of(result["case"]) != "packet"

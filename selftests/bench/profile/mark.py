@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""mark.py BEGIN [END [INTERRUPT]]: tells counter.so at which kernel functions a window
-begins, ends, and is given up.  *PART is a function whose long name has that part.
+"""mark.py [BEGIN [END [INTERRUPT]]]: tells counter.so at which kernel functions a window
+begins, ends, and is given up; without one, that counting ends.  *PART is a function whose
+long name has that part.
 
 In the virtual machine; by the instructions that counter.c describes.
 """
@@ -29,7 +30,7 @@ def main():
     """Executes the mark."""
     # rbx is the caller's: push %rbx, the marks, pop %rbx, ret.
     code = b"\x53\x48\xb8" + struct.pack("<Q", MAGIC)
-    marks = [address_of(symbol) for symbol in sys.argv[1:]] + [0, 0]
+    marks = [address_of(symbol) for symbol in sys.argv[1:]] + [0, 0, 0]
     for opcode, mark in zip((b"\xb9", b"\xba", b"\xbb"), marks):
         code += b"\x48" + opcode + struct.pack("<Q", mark)
     code += b"\x5b\xc3"

@@ -7,36 +7,12 @@ file with debug information: its instructions are told apart by the inlined func
 too.
 """
 
-import bisect
 import os
-import re
 import subprocess
 import sys
 from collections import Counter
 
-
-class Symbols:
-    """The kernel's functions by address."""
-
-    def __init__(self, path):
-        found = {}
-        with open(path, encoding="ascii") as lines:
-            for line in lines:
-                address, kind, name, *module = line.split()
-                name = name.partition("\t")[0]
-                # Of several names for one address the first that is no padding.
-                if kind in "tTwW" and not name.startswith("__pfx_"):
-                    found.setdefault(int(address, 16),
-                                     (name, module[0].strip("[]") if module else "kernel"))
-        self.starts = sorted(found)
-        self.names = [found[start] for start in self.starts]
-
-    def find(self, address):
-        """(function, module, offset in the function)."""
-        at = bisect.bisect_right(self.starts, address) - 1
-        if at < 0 or address < self.starts[0]:
-            return "user space", "", 0
-        return *self.names[at], address - self.starts[at]
+from symbols import Symbols, demangle
 
 
 def read_counts(path):
@@ -44,30 +20,14 @@ def read_counts(path):
     windows, total, lengths, one, every = 0, 0, {}, Counter(), Counter()
     with open(path, encoding="ascii") as lines:
         for line in lines:
-            kind, first, second, *_ = line.split()
+            kind, first, *rest = line.split()
             if kind == "windows":
-                windows, total = int(first), int(second)
+                windows, total = int(first), int(rest[0])
             elif kind == "length":
-                lengths[int(first)] = int(second)
+                lengths[int(first)] = int(rest[0])
             elif kind in ("one", "all"):
-                (one if kind == "one" else every)[int(first, 16)] += int(second)
+                (one if kind == "one" else every)[int(first, 16)] += int(rest[0])
     return windows, total, lengths, one, every
-
-
-def demangle(names):
-    """Rust's names as they are written in the source."""
-    names = list(names)
-    result = subprocess.run(["c++filt"], input="\n".join(names), text=True, check=True,
-                            stdout=subprocess.PIPE).stdout.splitlines()
-    return {name: shorten(plain) for name, plain in zip(names, result)}
-
-
-def shorten(name):
-    """Without the crates' hashes and paths, and cut where it is very long."""
-    name = re.sub(r"\[[0-9a-f]{8,}\]", "", name)
-    name = re.sub(r"\b(?:[a-z_0-9]+::)+(?=[A-Z&\[])", "", name)
-    name = name.replace("switchyard::", "")
-    return name if len(name) < 100 else name[:97] + "..."
 
 
 def print_table(title, one, mean=None):

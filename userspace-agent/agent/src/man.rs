@@ -10,7 +10,9 @@ use crate::cli::Cli;
 
 /// The page `yard-agent.8` in roff.
 pub fn page() -> io::Result<Vec<u8>> {
-    switchyard_manual::page(Cli::command(), "yard-agent", include_str!("man.roff"))
+    let example = switchyard_manual::example(include_str!("../yard-agent.toml"));
+    let rest = include_str!("man.roff").replace("@yard-agent.toml@", &example);
+    switchyard_manual::page(Cli::command(), "yard-agent", &rest)
 }
 
 #[cfg(test)]

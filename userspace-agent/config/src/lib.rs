@@ -31,7 +31,7 @@ pub use check::{CheckKind, CheckSpec, StatusRange};
 pub use config::{
     ClaimConfig, Config, DestinationConfig, DestinationValues, ServiceConfig, ServiceValues,
 };
-pub use file::{MasterSettings, TlsFiles, DEFAULT_SOCKET};
+pub use file::{MasterSettings, TlsFiles, DEFAULT_KEPT, DEFAULT_SOCKET};
 pub use import::{ipvsadm, keepalived, Imported};
 pub use plan::{request_of, undo_of, Action, Plan, Running, Step};
 pub use policy::{Algorithm, Policy, PolicyError};

@@ -111,6 +111,10 @@ pub struct Policy {
     pub silent_step: Duration,
     /// How many steps there are.
     pub silent_steps: u32,
+    /// When packets have gone to a server for this long and none came back, while others of
+    /// the service answered, it gets the least level. Zero for never.
+    #[serde(with = "humantime_serde")]
+    pub suspect_after: Duration,
     /// `capacity`: how much utilisation a wholly failing server is taken to have more.
     pub error_penalty: f64,
     /// `even` and `latency`: which part of the difference is made up for at a time.
@@ -133,6 +137,7 @@ impl Default for Policy {
             silent_after: Duration::from_secs(3),
             silent_step: Duration::from_secs(1),
             silent_steps: 5,
+            suspect_after: Duration::from_secs(10),
             error_penalty: 1.0,
             gain: 0.7,
             // The paper's choice (Prequal, section 5).
@@ -175,6 +180,8 @@ impl Policy {
         number("silent-after", self.silent_after.as_secs_f64(), 0.1, 3600.0)?;
         number("silent-step", self.silent_step.as_secs_f64(), 0.1, 3600.0)?;
         number("silent-steps", f64::from(self.silent_steps), 1.0, 1000.0)?;
+        let suspect = self.suspect_after.as_secs_f64();
+        number("suspect-after", suspect, 0.0, 3600.0)?;
         number("error-penalty", self.error_penalty, 0.0, 100.0)?;
         number("gain", self.gain, 0.01, 1.0)?;
         number("hot-quantile", self.hot_quantile, 0.0, 1.0)

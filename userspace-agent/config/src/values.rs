@@ -262,6 +262,17 @@ pub(crate) fn round<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Durati
     }
 }
 
+/// How many connections yardmaster keeps from one report to the next.
+pub(crate) fn kept_connections<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<usize, D::Error> {
+    let kept = u64::deserialize(deserializer)?;
+    usize::try_from(kept)
+        .ok()
+        .filter(|kept| *kept <= 1_000_000)
+        .ok_or_else(|| Error::custom("yardmaster.kept-connections is from 0 to 1000000"))
+}
+
 /// Whether an address is one that a service or a server can have; why not, if not.
 pub(crate) fn of_a_host(address: IpAddr) -> Result<(), &'static str> {
     match address {

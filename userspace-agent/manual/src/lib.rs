@@ -106,6 +106,14 @@ fn usage(argument: &clap::Arg) -> String {
     }
 }
 
+/// An example of a configuration as a page shows it; its first lines, which are about itself, are
+/// left out.
+#[must_use]
+pub fn example(file: &str) -> String {
+    let (_, text) = file.split_once("\n\n").unwrap_or(("", file));
+    escape(text.trim())
+}
+
 /// Text for roff: hyphens that can be copied, and no line that is a request.
 fn escape(text: &str) -> String {
     text.replace('\\', "\\e").replace('-', "\\-")

@@ -97,10 +97,12 @@ pub struct Passive {
     pub active: Option<u64>,
     /// New connections in a second.
     pub connections_per_second: Option<f64>,
-    /// Connections in a second that came to nothing: refused or never answered.
-    pub failures_per_second: Option<f64>,
     /// Packets go to it and none come back, for this long.
     pub silent_for: Option<Duration>,
+    /// Connections made in that time, not one of which it answered.
+    pub unanswered: u64,
+    /// When packets were last seen to have come back.
+    pub answered_at: Option<Timestamp>,
 }
 
 /// Where a destination's reports come from.

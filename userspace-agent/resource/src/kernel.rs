@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use switchyard_netlink::Destination;
+use switchyard_netlink::{Destination, Forwarding};
 
 use crate::Counters;
 
@@ -14,9 +14,10 @@ pub fn counters_of(destination: &Destination) -> (SocketAddr, Counters) {
     let counters = Counters {
         active: destination.active_connections,
         connections: destination.stats.connections,
-        failures: None,
         packets_in: destination.stats.packets_in,
-        packets_out: destination.stats.packets_out,
+        // Other answers do not come by here.
+        packets_out: (destination.forwarding == Forwarding::Nat)
+            .then_some(destination.stats.packets_out),
     };
     (destination.endpoint(), counters)
 }

@@ -36,6 +36,7 @@ mod clock;
 mod complaints;
 mod core;
 mod event;
+mod kept;
 mod kernel;
 mod manager;
 mod passive;

@@ -10,14 +10,15 @@ use std::time::Duration;
 use switchyard_report::tls::{Identity, TlsError};
 use switchyard_report::{Inventory, Limits, TargetKey};
 use switchyard_transport::Server;
-use tokio::sync::{mpsc, watch, Semaphore};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::clock::Clock;
 use crate::core::{Core, Order};
+use crate::kept::Kept;
 use crate::passive::Counters;
 use crate::push;
-use crate::source::{Context, Identities, KEPT};
+use crate::source::{Context, Identities};
 use crate::spec::{twice, BadSpec, CheckSpec, TargetSpec};
 use crate::state::State;
 
@@ -33,6 +34,9 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// Connections of agents that push, at a time.
     pub connections: usize,
+    /// Room for connections that are kept from one report to the next: plain HTTP takes one place,
+    /// TLS four, a stream of gRPC sixteen.
+    pub kept: usize,
     /// What is asked of reports.
     pub limits: Limits,
     /// Without a report for this long, a source has been silent.
@@ -47,6 +51,7 @@ impl Default for Settings {
             identity: None,
             listen: None,
             connections: 1024,
+            kept: switchyard_config::DEFAULT_KEPT,
             limits: Limits::default(),
             silence: Duration::from_secs(5),
             publish_every: Duration::from_millis(50),
@@ -84,6 +89,7 @@ pub struct Manager {
     orders: mpsc::UnboundedSender<Order>,
     inventory: watch::Receiver<Arc<Inventory>>,
     listen: Option<SocketAddr>,
+    kept: Arc<Kept>,
     core: AbortHandle,
 }
 
@@ -124,12 +130,13 @@ impl Manager {
                 settings.limits,
             ));
         }
+        let kept = Arc::new(Kept::new(settings.kept));
         let context = Context {
             clock,
             events,
             limits: settings.limits,
             tls,
-            kept: Arc::new(Semaphore::new(KEPT)),
+            kept: Arc::clone(&kept),
         };
         let core = Core::new(State::new(settings.silence), context, tasks);
         let running = core.run(incoming, ordered, publish, settings.publish_every);
@@ -137,6 +144,7 @@ impl Manager {
             orders,
             inventory,
             listen,
+            kept,
             core: tokio::spawn(running).abort_handle(),
         })
     }
@@ -169,6 +177,11 @@ impl Manager {
     #[must_use]
     pub fn inventory(&self) -> watch::Receiver<Arc<Inventory>> {
         self.inventory.clone()
+    }
+
+    /// Room for so many connections that are kept, from now on.
+    pub fn set_kept(&self, kept: usize) {
+        self.kept.resize(kept);
     }
 
     /// Where pushed reports are taken.

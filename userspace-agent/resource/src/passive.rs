@@ -12,19 +12,19 @@ pub struct Counters {
     pub active: u64,
     /// Connections ever made.
     pub connections: u64,
-    /// Connections that came to nothing, if that is counted.
-    pub failures: Option<u64>,
     /// Packets that went there.
     pub packets_in: u64,
-    /// Packets that came back.
-    pub packets_out: u64,
+    /// Packets that came back, if they come by.
+    pub packets_out: Option<u64>,
 }
 
 /// Makes signs of counters.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tracker {
     last: Option<(Timestamp, Counters)>,
-    silent_since: Option<Timestamp>,
+    /// Since when nothing has come back, and how many connections there had been then.
+    silent_since: Option<(Timestamp, u64)>,
+    answered_at: Option<Timestamp>,
 }
 
 impl Tracker {
@@ -42,26 +42,26 @@ impl Tracker {
             if ran_back {
                 // A new destination with an old one's key.
                 self.silent_since = None;
+                self.answered_at = None;
             } else if time > 0.0 {
-                let rate = |now: u64, before: u64| {
-                    let more = now.checked_sub(before)?;
-                    Some(per_second(more, time))
-                };
-                passive.connections_per_second = rate(counters.connections, before.connections);
-                passive.failures_per_second = match (counters.failures, before.failures) {
-                    (Some(now), Some(before)) => rate(now, before),
-                    _ => None,
-                };
+                let made = counters.connections - before.connections;
+                passive.connections_per_second = Some(per_second(made, time));
                 if counters.packets_out > before.packets_out {
                     self.silent_since = None;
-                } else if counters.packets_in > before.packets_in {
+                    self.answered_at = Some(now);
+                } else if counters.packets_in > before.packets_in && counters.packets_out.is_some()
+                {
                     // Since nothing came back: at the latest, then.
-                    self.silent_since = self.silent_since.or(Some(then));
+                    self.silent_since = self.silent_since.or(Some((then, before.connections)));
                 }
             }
         }
         self.last = Some((now, counters));
-        passive.silent_for = self.silent_since.map(|since| now.since(since));
+        if let Some((since, connections)) = self.silent_since {
+            passive.silent_for = Some(now.since(since));
+            passive.unanswered = counters.connections.saturating_sub(connections);
+        }
+        passive.answered_at = self.answered_at;
         passive
     }
 }
@@ -82,9 +82,8 @@ mod tests {
         Counters {
             active: 1,
             connections,
-            failures: None,
             packets_in,
-            packets_out,
+            packets_out: Some(packets_out),
         }
     }
 
@@ -95,9 +94,12 @@ mod tests {
         assert_eq!(first.connections_per_second, None);
         let busy = tracker.take(Timestamp(3000), counters(25, 90, 80));
         assert_eq!(busy.connections_per_second, Some(10.0));
-        assert_eq!(busy.silent_for, None);
+        assert_eq!((busy.silent_for, busy.unanswered), (None, 0));
+        assert_eq!(busy.answered_at, Some(Timestamp(3000)));
         let silent = tracker.take(Timestamp(4000), counters(26, 95, 80));
         assert_eq!(silent.silent_for, Some(Duration::from_secs(1)));
+        assert_eq!(silent.unanswered, 1);
+        assert_eq!(silent.answered_at, Some(Timestamp(3000)));
         // Nobody asks any more, so nothing is known: it stays suspect.
         let idle = tracker.take(Timestamp(5000), counters(26, 95, 80));
         assert_eq!(idle.silent_for, Some(Duration::from_secs(2)));
@@ -106,21 +108,18 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_told_if_they_are_counted() {
+    fn answers_that_do_not_come_by_are_not_missed() {
         let mut tracker = Tracker::default();
-        let with = |failures| Counters {
-            failures: Some(failures),
-            ..counters(10, 0, 0)
-        };
-        tracker.take(Timestamp(0), with(1));
-        let told = tracker.take(Timestamp(500), with(3));
-        assert_eq!(told.failures_per_second, Some(4.0));
-        assert_eq!(
-            tracker
-                .take(Timestamp(1000), counters(10, 0, 0))
-                .failures_per_second,
-            None
-        );
+        for second in 0..5 {
+            let told = tracker.take(
+                Timestamp(second * 1000),
+                Counters {
+                    packets_out: None,
+                    ..counters(second, second * 10, 0)
+                },
+            );
+            assert_eq!((told.silent_for, told.answered_at), (None, None));
+        }
     }
 
     #[test]
@@ -129,6 +128,6 @@ mod tests {
         tracker.take(Timestamp(0), counters(10, 10, 10));
         let anew = tracker.take(Timestamp(1000), counters(1, 5, 0));
         assert_eq!(anew.connections_per_second, None);
-        assert_eq!(anew.silent_for, None);
+        assert_eq!((anew.silent_for, anew.answered_at), (None, None));
     }
 }

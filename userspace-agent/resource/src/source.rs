@@ -17,11 +17,11 @@ use switchyard_report::orca::MAX_MESSAGE;
 use switchyard_report::wire::MAX_REPORT;
 use switchyard_report::{Guard, Limits, LoadReport, Reason, SourceKind};
 use switchyard_transport::{Error, HttpClient, Tls};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::event::{Event, Events};
+use crate::kept::{Kept, Place};
 use crate::spec::Source;
 
 pub use agent::{described, reason as reason_of};
@@ -29,11 +29,7 @@ pub use agent::{described, reason as reason_of};
 /// Longest pause between attempts at a source that cannot be had.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// Connections that are kept from one report to the next, at a time. A source that finds none left
-/// is connected to for each report: it can be heard as well, only for more work.
-pub const KEPT: usize = 1024;
-
-/// How many of these one counts for that is encrypted.
+/// How many of the connections that are kept one counts for that is encrypted.
 const ENCRYPTED: u32 = 4;
 
 /// How many of these a stream counts for: HTTP/2 has larger buffers.
@@ -50,8 +46,9 @@ pub struct Context {
     pub limits: Limits,
     /// Who we are; `None` if there are no keys.
     pub tls: Option<Identities>,
-    /// Room for connections that are kept.
-    pub kept: Arc<Semaphore>,
+    /// Room for connections that are kept from one report to the next. A source that finds none
+    /// left is connected to for each report: it can be heard as well, only for more work.
+    pub kept: Arc<Kept>,
 }
 
 /// Who we are, in the two protocols that are spoken over TLS.
@@ -103,11 +100,11 @@ impl From<Error> for Failure {
 /// What is remembered of a source from one report to the next.
 enum Memo {
     /// The connection, while it is open, and its room.
-    Http(Option<(Box<HttpClient>, OwnedSemaphorePermit)>),
+    Http(Option<(Box<HttpClient>, Place)>),
     /// What has been said so far.
     Haproxy(Memory),
     /// Room for a stream, if there is.
-    Stream(Option<OwnedSemaphorePermit>),
+    Stream(Option<Place>),
 }
 
 /// A source, from which reports are fetched.
@@ -140,8 +137,7 @@ impl Fetch {
             return false;
         };
         if room.is_none() {
-            let kept = Arc::clone(&self.link.context.kept);
-            *room = kept.try_acquire_many_owned(STREAM).ok();
+            *room = self.link.context.kept.take(STREAM);
         }
         room.is_some()
     }
@@ -185,12 +181,12 @@ impl Fetch {
                 // One without a connection is soon made anew.
                 if open.is_open() {
                     let size = if link.source.tls { ENCRYPTED } else { 1 };
-                    let kept = || {
-                        Arc::clone(&link.context.kept)
-                            .try_acquire_many_owned(size)
-                            .ok()
+                    let kept = &link.context.kept;
+                    let room = match room {
+                        Some(room) => kept.go_on(room),
+                        None => kept.take(size),
                     };
-                    *client = room.or_else(kept).map(|room| (open, room));
+                    *client = room.map(|room| (open, room));
                 }
                 result
             }

@@ -294,6 +294,56 @@ async fn orca_s_forms_by_http() {
     assert_eq!(last.report.unwrap().cpu, Some(0.5));
 }
 
+/// Whether the last three reports came by connections that are all the same, or all others.
+fn last_three(by: &[SocketAddr], same: bool) -> bool {
+    let [.., a, b, c] = by else { return false };
+    if same {
+        a == b && b == c
+    } else {
+        a != b && b != c && a != c
+    }
+}
+
+#[tokio::test]
+async fn as_many_connections_are_kept_as_there_is_room_for() {
+    let server = Server::bind(common::here(), None, Limits::default());
+    let server = server.await.unwrap();
+    let address = server.local_addr().unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let by = Arc::clone(&seen);
+    tokio::spawn(async move {
+        let answer = move |_, peer: switchyard_transport::Peer| {
+            by.lock().unwrap().push(peer.address);
+            let body = Bytes::from(r#"{"cpu_utilization":0.5}"#);
+            async move { Response::new(Full::new(body)) }
+        };
+        server.run_http(answer, |_, _| ()).await;
+    });
+    let manager = Manager::start(Settings {
+        kept: 0,
+        ..Settings::default()
+    });
+    let manager = manager.await.unwrap();
+    let spec = source("type = \"orca-http\"", address);
+    manager
+        .set_targets(vec![reported(DESTINATION.into(), spec)])
+        .unwrap();
+    for (kept, same) in [(0, false), (1, true), (0, false), (5, true)] {
+        manager.set_kept(kept);
+        seen.lock().unwrap().clear();
+        let begun = std::time::Instant::now();
+        while !last_three(&seen.lock().unwrap(), same) {
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "{kept}: {seen:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    let standing = until_standing(&manager, "reports", |s| s.accepted > 10).await;
+    assert_eq!(standing.source_error, None);
+}
+
 #[tokio::test]
 async fn a_flood_of_reports_is_cut_down() {
     use switchyard_report::orca::{OrcaLoadReportRequest, STREAM_CORE_METRICS};

@@ -17,7 +17,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -27,6 +27,11 @@ use crate::{Error, Stream};
 
 /// Most bytes of a request's head, the least that hyper takes.
 const MAX_HEAD: usize = 8192;
+
+/// Connections that may wait to be accepted, if the system allows as many. When there are more, the
+/// kernel answers no SYN, and the other end tries again after a second: a thousand agents come
+/// at once when a master has begun anew.
+const BACKLOG: u32 = 4096;
 
 /// How much of a listener others may take up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,13 +73,21 @@ pub struct Server {
 
 impl Server {
     /// Listens on `address`.
+    #[expect(clippy::unused_async, reason = "it has to be within a runtime")]
     pub async fn bind(
         address: SocketAddr,
         tls: Option<Arc<ServerConfig>>,
         limits: Limits,
     ) -> io::Result<Self> {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // So that connections of one that ended a moment ago are not in the way.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
         Ok(Self {
-            listener: TcpListener::bind(address).await?,
+            listener: socket.listen(BACKLOG)?,
             tls,
             limits,
         })

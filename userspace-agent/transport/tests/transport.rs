@@ -194,3 +194,18 @@ async fn clients_that_misbehave_leave_room_for_others() {
     let mut client = HttpClient::new(address.to_string(), None, 2 * SECOND, 100).unwrap();
     assert_eq!(client.get("/x").await.unwrap().body, "nobody /x");
 }
+
+/// Nobody accepts them yet, and still nobody is sent away to come again in a second.
+#[tokio::test]
+async fn many_may_wait_to_be_accepted() {
+    let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    let many = most.trim().parse::<usize>().unwrap().min(500);
+    let server = Server::bind(here(), None, Limits::default()).await.unwrap();
+    let address = server.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..many {
+        let connect = tokio::time::timeout(SECOND / 2, TcpStream::connect(address));
+        waiting.push(connect.await.unwrap().unwrap());
+    }
+    assert_eq!(waiting.len(), many);
+}

@@ -143,6 +143,7 @@ impl Balance {
             .map_or(Duration::ZERO, |last| now.since(last).min(LONGEST_ROUND));
         self.last_round = Some(now);
         self.learn(now, &standing);
+        self.suspect(now);
         self.level(now, passed);
         let shares: Vec<Share> = self
             .tracks
@@ -220,6 +221,24 @@ impl Balance {
         }
     }
 
+    /// Finds those that answer nothing, by the kernel's counters. Where nobody answers, nobody is
+    /// to: a service of one way, or a network that is at fault.
+    fn suspect(&mut self, now: Timestamp) {
+        let after = self.plan.policy.suspect_after;
+        if after.is_zero() {
+            return;
+        }
+        let answered = self.tracks.iter().filter_map(Track::answered_at).max();
+        for track in &mut self.tracks {
+            if track.state.is_serving()
+                && track.is_unanswered(after, answered.map(|at| now.since(at)))
+            {
+                track.state = State::Suspect;
+                track.reason = "it answers nothing, others of the service do";
+            }
+        }
+    }
+
     /// Asks the algorithm, and goes as far towards its levels as is allowed.
     fn level(&mut self, now: Timestamp, passed: Duration) {
         let policy = &self.plan.policy;
@@ -281,6 +300,9 @@ impl Balance {
                     track.wanted = own;
                     track.level = track.silent_level(now, policy);
                     continue;
+                }
+                (State::Suspect, _) => {
+                    track.wanted = own * policy.floor;
                 }
                 (State::Reporting, Advice::Level(level, terms)) => {
                     track.terms = terms;

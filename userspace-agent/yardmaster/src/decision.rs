@@ -32,6 +32,9 @@ pub enum State {
     Down,
     /// Its checks fail, as do those of all others: the checks are disbelieved.
     Doubted,
+    /// It answers no connection, while others of the service do: it gets just enough to
+    /// see when it does again.
+    Suspect,
     /// It lacks what the service wants.
     Incapable,
     /// It had no weight when the master began, and nothing has been heard of it.
@@ -43,9 +46,12 @@ impl State {
     #[must_use]
     pub const fn is_serving(self) -> bool {
         match self {
-            Self::Reporting | Self::Configured | Self::Unheard | Self::Silent | Self::Doubted => {
-                true
-            }
+            Self::Reporting
+            | Self::Configured
+            | Self::Unheard
+            | Self::Silent
+            | Self::Doubted
+            | Self::Suspect => true,
             Self::Drained | Self::Unwilling | Self::Down | Self::Incapable | Self::Held => false,
         }
     }
@@ -62,6 +68,7 @@ impl State {
             Self::Unwilling => "unwilling",
             Self::Down => "down",
             Self::Doubted => "doubted",
+            Self::Suspect => "suspect",
             Self::Incapable => "incapable",
             Self::Held => "held",
         }
@@ -104,10 +111,10 @@ pub struct Signs {
     pub connections: Option<u64>,
     /// New ones in a second.
     pub connections_per_second: Option<f64>,
-    /// Those of them that came to nothing, if that is counted.
-    pub failures_per_second: Option<f64>,
     /// Seconds for which packets have gone to it and none came back.
     pub unanswered: Option<f64>,
+    /// Connections made meanwhile.
+    pub unanswered_connections: u64,
 }
 
 impl From<Passive> for Signs {
@@ -115,8 +122,8 @@ impl From<Passive> for Signs {
         Self {
             connections: passive.active,
             connections_per_second: passive.connections_per_second,
-            failures_per_second: passive.failures_per_second,
             unanswered: passive.silent_for.map(|time| time.as_secs_f64()),
+            unanswered_connections: passive.unanswered,
         }
     }
 }

@@ -10,7 +10,9 @@ use crate::cli::Cli;
 
 /// The page `yardmaster.8` in roff.
 pub fn page() -> io::Result<Vec<u8>> {
-    switchyard_manual::page(Cli::command(), "yardmaster", include_str!("man.roff"))
+    let example = switchyard_manual::example(include_str!("../yardmaster.toml"));
+    let rest = include_str!("man.roff").replace("@yardmaster.toml@", &example);
+    switchyard_manual::page(Cli::command(), "yardmaster", &rest)
 }
 
 #[cfg(test)]

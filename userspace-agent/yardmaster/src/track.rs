@@ -16,6 +16,8 @@ use crate::{DestinationPlan, Load, Policy};
 const BASE_DOWN: Duration = Duration::from_secs(10);
 /// How fast it follows one that is more.
 const BASE_UP: Duration = Duration::from_secs(3600);
+/// So many connections at least that are not answered are a sign.
+const UNANSWERED: u64 = 3;
 /// A newcomer's first share of its level.
 const START: f64 = 0.1;
 
@@ -184,6 +186,25 @@ impl Track {
         } else {
             standing.source_error.as_deref()
         }
+    }
+
+    /// When packets were last seen to have come back from it.
+    pub fn answered_at(&self) -> Option<Timestamp> {
+        self.standing.as_ref()?.passive.answered_at
+    }
+
+    /// Whether nothing has come back from it for so long, while others of the service answered,
+    /// the last one this long ago.
+    pub fn is_unanswered(&self, after: Duration, others: Option<Duration>) -> bool {
+        let Some(standing) = &self.standing else {
+            return false;
+        };
+        let passive = &standing.passive;
+        // One packet that wants no answer is the last one of many a connection.
+        passive.unanswered >= UNANSWERED
+            && passive
+                .silent_for
+                .is_some_and(|time| time >= after && others.is_some_and(|ago| ago < time))
     }
 
     /// Whether it has these labels; `None` if it has not been heard and its plan does

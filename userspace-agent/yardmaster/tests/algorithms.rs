@@ -160,6 +160,60 @@ proptest! {
         prop_assert!(a >= b - 1e-12, "{} for {}, {} for {}", a, less, b, more);
     }
 
+    #[test]
+    fn more_latency_is_no_more_level(
+        less in 0.0..2.0f64,
+        more in 0.0..2.0f64,
+        others in proptest::collection::vec(0.001..2.0f64, 0..8),
+    ) {
+        let (less, more) = (less.min(more), less.max(more));
+        let others: Vec<Load> = others
+            .iter()
+            .map(|&t| Load { latency: Some(t), ..whole() })
+            .collect();
+        let (a, b) = two(Algorithm::Latency, &others, less, more, |load, t| load.latency = Some(t));
+        prop_assert!(a >= b - 1e-12, "{} for {}, {} for {}", a, less, b, more);
+    }
+
+    /// Whatever the load is, the configured weights are.
+    #[test]
+    fn static_goes_by_nothing(less in any_load(), more in any_load(), asks in any::<bool>()) {
+        let share = |load: Load| Load { wanted_share: asks.then_some(0.5), ..load };
+        let (less, more) = (share(less), share(more));
+        let advice = of(Algorithm::Static).advise(&[candidate(3.0, &less), candidate(0.1, &more)]);
+        let wanted = if asks { 0.5 } else { 1.0 };
+        for advice in advice {
+            let is_so = matches!(advice, Advice::Configured(share, _) if (share - wanted).abs() < 1e-12);
+            prop_assert!(is_so, "{:?}", advice);
+        }
+    }
+
+    /// Labels choose among servers, and change nothing of the choice among the chosen.
+    #[test]
+    fn capability_is_the_algorithm_inside_of_it(
+        loads in proptest::collection::vec((any_load(), 0.001..1e3f64, any::<bool>()), 1..20),
+    ) {
+        for name in Algorithm::ALL {
+            let policy = Policy { wants: vec!["gpu".into()], ..Policy::new(name) };
+            let all: Vec<_> = loads
+                .iter()
+                .map(|(load, level, able)| Candidate {
+                    capable: Some(*able),
+                    ..candidate(*level, load)
+                })
+                .collect();
+            let able: Vec<_> = all.iter().copied().filter(|c| c.capable == Some(true)).collect();
+            let mut alone = of(name).advise(&able).into_iter();
+            for (candidate, advice) in all.iter().zip(algorithm::of(&policy).advise(&all)) {
+                if candidate.capable == Some(true) {
+                    prop_assert_eq!(Some(advice), alone.next());
+                } else {
+                    prop_assert!(matches!(advice, Advice::Exclude(_)));
+                }
+            }
+        }
+    }
+
     /// A hot server is never preferred to a cold one, were it as fast as can be.
     #[test]
     fn hot_is_never_before_cold(

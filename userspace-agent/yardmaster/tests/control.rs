@@ -315,6 +315,63 @@ fn when_all_fail_their_checks_the_checks_are_doubted() {
     assert!(plant.kernel[&endpoint(1)] > 0);
 }
 
+/// What the kernel's counters say, with no report and no check.
+#[test]
+fn one_that_answers_nothing_while_others_do_gets_little() {
+    for algorithm in Algorithm::ALL {
+        let mut plant = Plant::new(Policy::new(algorithm), &[Server::of(100.0); 3], 100.0);
+        let observe = |plant: &mut Plant, i, silent: Option<u64>, connections| {
+            let (now, silent) = (plant.now, silent.map(Duration::from_secs));
+            plant.change(i, |standing| {
+                standing.passive.silent_for = silent;
+                standing.passive.unanswered = connections;
+                if silent.is_none() {
+                    standing.passive.answered_at = Some(now);
+                }
+            });
+        };
+        plant.run(20.0);
+        let state = |plant: &Plant, i: usize| {
+            plant.master.decision(&plant.plan.key).unwrap().destinations[i].state
+        };
+        // Not for long, or not many: or it is all of them.
+        for (silent, connections, others) in [
+            (9, 100, None),
+            (60, 2, None),
+            (60, 100, Some(60)),
+            (60, 100, Some(90)),
+        ] {
+            observe(&mut plant, 0, Some(silent), connections);
+            observe(&mut plant, 1, others, connections);
+            observe(&mut plant, 2, others, connections);
+            if others.is_some() {
+                // Their last answers are from before.
+                plant.run(100.0);
+                observe(&mut plant, 0, Some(silent), connections);
+            }
+            plant.run(5.0);
+            assert_ne!(state(&plant, 0), State::Suspect);
+        }
+        for i in 1..3 {
+            observe(&mut plant, i, None, 0);
+        }
+        plant.run(6.0);
+        assert_eq!(state(&plant, 0), State::Suspect);
+        assert!(plant.share(0) < 0.03, "{algorithm}: {}", plant.share(0));
+        assert!(plant.kernel[&endpoint(0)] > 0, "it has to be tried");
+        observe(&mut plant, 0, None, 0);
+        plant.run(30.0);
+        let share = plant.share(0);
+        assert!((share - 1.0 / 3.0).abs() < 0.02, "{algorithm}: {share}");
+        // Whoever does not want that has it not.
+        plant.plan.policy.suspect_after = Duration::ZERO;
+        plant.restart();
+        observe(&mut plant, 0, Some(600), 100);
+        plant.run(10.0);
+        assert!((plant.share(0) - share).abs() < 0.02);
+    }
+}
+
 #[test]
 fn a_drained_server_stays_drained_when_its_agent_stops() {
     let mut plant = Plant::new(Policy::new(Algorithm::Even), &[Server::of(100.0); 3], 100.0);
@@ -416,6 +473,132 @@ proptest! {
             for d in decision.destinations {
                 let ratio = d.level / f64::from(d.configured);
                 prop_assert!((0.0499..=16.001).contains(&ratio), "{}", ratio);
+            }
+        }
+    }
+}
+
+/// Seconds after which all is as it comes to be: `latency` takes what slow servers have to the least
+/// there is, by and by.
+const SETTLED: f64 = 240.0;
+
+/// Servers of which the fastest is up to eight times the slowest, and a load that they can bear
+/// when the fastest has lost most of its speed.
+fn any_plant() -> impl Strategy<Value = (Vec<Server>, f64, usize, u64)> {
+    (
+        proptest::collection::vec(50.0..400.0f64, 2..10),
+        0.2..0.8f64,
+        0usize..4,
+        any::<u64>(),
+    )
+        .prop_map(|(capacities, load, delay, seed)| {
+            let all: f64 = capacities.iter().sum();
+            let fastest = capacities.iter().copied().fold(0.0, f64::max);
+            let servers = capacities.into_iter().map(Server::of).collect();
+            (servers, load * (all - 0.7 * fastest), delay, seed)
+        })
+}
+
+fn planted(
+    algorithm: Algorithm,
+    (servers, demand, delay, seed): &(Vec<Server>, f64, usize, u64),
+) -> Plant {
+    let mut plant = Plant::new(Policy::new(algorithm), servers, *demand);
+    plant.delay = *delay;
+    plant.sow(*seed);
+    if algorithm == Algorithm::Latency {
+        // Latency is steep where servers are nearly full: what is more than a second old is too
+        // old for it then.
+        plant.delay %= 2;
+        plant.demand *= 0.75;
+    }
+    plant
+}
+
+/// How much a share may go to and fro without meaning it, one of so many that is at least that.
+fn swing(algorithm: Algorithm, servers: usize, share: f64) -> f64 {
+    let mean = 1.0 / yardmaster::number::real(servers);
+    match algorithm {
+        // Who is hot, one request in flight more or less decides, where there are few of them.
+        Algorithm::Latency => 0.7 * share.max(mean),
+        _ => (0.35 * share).max(0.05 * mean),
+    }
+}
+
+/// How often a curve turns about, swings of less than this apart.
+fn turns(curve: &[f64], by: f64) -> usize {
+    let (mut rises, mut farthest, mut turns) = (None, curve[0], 0);
+    for &value in curve {
+        let (up, down) = (value > farthest + by, value < farthest - by);
+        match rises {
+            None if up || down => (rises, farthest) = (Some(up), value),
+            Some(true) if down => (rises, farthest, turns) = (Some(false), value, turns + 1),
+            Some(false) if up => (rises, farthest, turns) = (Some(true), value, turns + 1),
+            Some(true) => farthest = farthest.max(value),
+            Some(false) => farthest = farthest.min(value),
+            None => (),
+        }
+    }
+    turns
+}
+
+#[test]
+fn turns_are_counted() {
+    assert_eq!(turns(&[1.0, 1.01, 0.99, 1.0], 0.05), 0);
+    assert_eq!(turns(&[1.0, 1.2, 1.5, 1.49, 2.0], 0.05), 0);
+    assert_eq!(turns(&[1.0, 0.5, 0.4, 0.6, 0.59], 0.05), 1);
+    assert_eq!(turns(&[1.0, 0.5, 1.0, 0.5, 1.0], 0.05), 3);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Noise of a tenth in all that is reported moves shares by little.
+    #[test]
+    fn noise_moves_any_servers_little(plan in any_plant()) {
+        for algorithm in Algorithm::ALL {
+            let mut plant = planted(algorithm, &plan);
+            plant.noise = 0.1;
+            plant.run(SETTLED);
+            let servers = plant.servers.len();
+            let mut seen = vec![(f64::INFINITY, 0.0f64); servers];
+            for _ in 0..200 {
+                plant.step();
+                for (i, (least, most)) in seen.iter_mut().enumerate() {
+                    let share = plant.share(i);
+                    (*least, *most) = (least.min(share), most.max(share));
+                }
+            }
+            for (least, most) in seen {
+                let text = format!("{algorithm}: {least} to {most}");
+                prop_assert!(most - least < swing(algorithm, servers, least), "{}", text);
+            }
+        }
+    }
+
+    /// A server that loses speed, or gets it back, makes its share go one way: too far, and back
+    /// again, once at most, though reports are up to two seconds old.
+    #[test]
+    fn a_step_of_any_servers_makes_no_oscillation(
+        plan in any_plant(),
+        which in any::<prop::sample::Index>(),
+        slower in 0.3..0.8f64,
+    ) {
+        for algorithm in Algorithm::ALL {
+            let mut plant = planted(algorithm, &plan);
+            plant.run(SETTLED);
+            let i = which.index(plant.servers.len());
+            let swing = swing(algorithm, plant.servers.len(), 0.0);
+            for speed in [slower, 1.0 / slower] {
+                plant.servers[i].capacity *= speed;
+                let mut shares = Vec::new();
+                for _ in 0..160 {
+                    plant.step();
+                    shares.push(plant.share(i));
+                }
+                let text = format!("{algorithm}: {shares:.4?}");
+                prop_assert!(turns(&shares, 2.0 * swing) <= 2, "{}", text);
+                prop_assert_eq!(turns(&shares[80..], swing), 0, "{}", text);
             }
         }
     }

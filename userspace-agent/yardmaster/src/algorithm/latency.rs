@@ -2,6 +2,8 @@
 
 //! `latency`: requests in flight and latency.
 
+use std::f64::consts::E;
+
 use super::{without, Advice, Algorithm, Candidate, Terms};
 use crate::number::{index, real};
 
@@ -35,7 +37,9 @@ const LEAST_PART: f64 = 0.1;
 /// Near saturation a little more load makes much more latency. The correction is
 /// taken back in proportion, by how far the latency is above the least that the
 /// server has lately had: for a server that shares its time among its requests,
-/// latency goes with `1 / (1 - u)` and its slope is `1 / (1 - u)` as well.
+/// latency goes with `1 / (1 - u)` and its slope is `1 / (1 - u)` as well. Taken that far, a
+/// server that is very slow would be corrected by less than one that is slow: it is by no
+/// less.
 #[derive(Clone, Copy, Debug)]
 pub struct Latency {
     /// The exponent of the correction, 0 to 1.
@@ -127,9 +131,13 @@ impl Algorithm for Latency {
                 return Some((1.0, 1.0));
             }
             let base = candidate.base_latency.unwrap_or(latency) + NEGLIGIBLE;
-            let mut part = (base / latency).clamp(LEAST_PART, 1.0);
+            let part_of = |latency: f64| (base / latency).clamp(LEAST_PART, 1.0);
+            let mut part = part_of(latency);
             if ratio > 1.0 {
                 part *= heat(candidate).map_or(1.0, Heat::room);
+            } else if ratio.ln() < -1.0 {
+                // Where ln(t / T) / t is greatest, the correction is, too.
+                part = part.max(part_of(usual * E) / -ratio.ln());
             }
             Some((ratio.powf(self.gain * part), part))
         };

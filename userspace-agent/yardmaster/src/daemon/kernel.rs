@@ -21,12 +21,15 @@ use switchyard_resource::{counters_of, Counters};
 use tokio::sync::{mpsc, oneshot};
 use yardmaster::{KernelWeights, WeightChange};
 
+use super::traffic::Traffic;
+
 /// How long the listener waits before it tries again what did not work.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What the thread is asked for.
 enum Job {
     Read(oneshot::Sender<Result<Reading, Error>>),
+    Traffic(oneshot::Sender<Result<Traffic, Error>>),
     Write(Vec<WeightChange>, oneshot::Sender<Result<(), Error>>),
 }
 
@@ -71,6 +74,11 @@ impl Kernel {
         self.ask(Job::Read).await
     }
 
+    /// What has been counted.
+    pub async fn traffic(&self) -> Result<Traffic, Error> {
+        self.ask(Job::Traffic).await
+    }
+
     /// Makes all changes at once, or none.
     pub async fn write(&self, changes: Vec<WeightChange>) -> Result<(), Error> {
         self.ask(|answer| Job::Write(changes, answer)).await
@@ -97,6 +105,9 @@ fn work(mut queue: mpsc::Receiver<Job>) {
         match job {
             Job::Read(answer) => {
                 let _ = answer.send(with(&mut client, read));
+            }
+            Job::Traffic(answer) => {
+                let _ = answer.send(with(&mut client, Traffic::read));
             }
             Job::Write(changes, answer) => {
                 let _ = answer.send(with(&mut client, |client| write(client, &changes)));

@@ -6,10 +6,11 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame};
+use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{HeaderValue, CONTENT_TYPE};
 use hyper::{Request, Response, StatusCode};
 use prometheus_client::collector::Collector;
@@ -21,19 +22,23 @@ use prometheus_client::registry::Registry;
 use switchyard_report::{Health, Reason};
 use switchyard_transport::Server;
 
+use super::kernel::Kernel;
 use super::shared::{Shared, State};
+use super::traffic::{Family, Traffic, FAMILIES};
 
 /// The type of the text.
 const CONTENT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// A part of the metrics: the daemon's own, one gauge of all destinations, or what came of reports.
+/// A part of the metrics: the daemon's own, one gauge of all destinations, what came of reports, or
+/// one thing that the switch has counted.
 /// Each is made when the one before has been sent, lest the text of ten thousand destinations be in
 /// memory at once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 enum Part {
     Daemon,
     Gauge(Gauge),
     Reports,
+    Traffic(&'static Family),
 }
 
 /// All parts, in their order.
@@ -43,11 +48,22 @@ fn parts() -> impl Iterator<Item = Part> {
         .into_iter()
         .chain(gauges)
         .chain([Part::Reports])
+        .chain(FAMILIES.iter().map(Part::Traffic))
 }
 
 /// Writes a part of the state as metrics.
-#[derive(Debug)]
-struct Exporter(Shared, Part);
+struct Exporter {
+    shared: Shared,
+    /// What the switch has counted, if it could be asked.
+    traffic: Option<Arc<Traffic>>,
+    part: Part,
+}
+
+impl fmt::Debug for Exporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exporter").finish_non_exhaustive()
+    }
+}
 
 type Labels<'a> = Vec<(&'static str, &'a str)>;
 
@@ -74,11 +90,15 @@ fn sample(
 
 impl Collector for Exporter {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let state = self.0.lock();
-        match self.1 {
+        let state = self.shared.lock();
+        match self.part {
             Part::Daemon => daemon(&state, &mut encoder),
             Part::Gauge(gauge) => destinations(&state, gauge, &mut encoder),
             Part::Reports => reports(&state, &mut encoder),
+            Part::Traffic(family) => match &self.traffic {
+                Some(traffic) => family.encode(traffic, &mut encoder),
+                None => Ok(()),
+            },
         }
     }
 }
@@ -240,9 +260,9 @@ fn reports(state: &State, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
 }
 
 /// One part as text.
-fn render(shared: &Shared, part: Part) -> Result<String, fmt::Error> {
+fn render(exporter: Exporter) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("yardmaster");
-    registry.register_collector(Box::new(Exporter(shared.clone(), part)));
+    registry.register_collector(Box::new(exporter));
     let mut out = String::new();
     text::encode_registry(&mut out, &registry)?;
     Ok(out)
@@ -261,6 +281,7 @@ const PIECE: usize = 32 * 1024;
 /// An answer: words, or all metrics, part by part.
 struct Answer {
     shared: Shared,
+    traffic: Option<Arc<Traffic>>,
     /// What is still to be made; `None` is the end of it.
     parts: Box<dyn Iterator<Item = Option<Part>> + Send>,
     /// What has been made, and not yet been handed over.
@@ -271,14 +292,16 @@ impl Answer {
     fn words(words: &'static str) -> Self {
         Self {
             shared: Shared::default(),
+            traffic: None,
             parts: Box::new(std::iter::empty()),
             made: words.into(),
         }
     }
 
-    fn metrics(shared: Shared) -> Self {
+    fn metrics(shared: Shared, traffic: Option<Traffic>) -> Self {
         Self {
             shared,
+            traffic: traffic.map(Arc::new),
             parts: Box::new(parts().map(Some).chain([None])),
             made: Bytes::new(),
         }
@@ -287,10 +310,13 @@ impl Answer {
     /// What comes next, if anything does.
     fn next(&mut self) -> Option<Result<Bytes, fmt::Error>> {
         while self.made.is_empty() {
-            let text = self
-                .parts
-                .next()?
-                .map_or_else(end, |part| render(&self.shared, part));
+            let text = self.parts.next()?.map_or_else(end, |part| {
+                render(Exporter {
+                    shared: self.shared.clone(),
+                    traffic: self.traffic.clone(),
+                    part,
+                })
+            });
             match text {
                 Ok(text) => self.made = text.into(),
                 Err(error) => return Some(Err(error)),
@@ -315,24 +341,35 @@ impl Body for Answer {
 }
 
 /// Serves them for as long as it runs.
-pub async fn serve(server: Server, shared: Shared) -> Infallible {
+pub async fn serve(server: Server, shared: Shared, kernel: Option<Kernel>) -> Infallible {
     loop {
-        let shared = shared.clone();
-        let answer = move |request: Request<_>, _| {
-            let shared = shared.clone();
-            async move { respond(&request, shared) }
+        let (shared, kernel) = (shared.clone(), kernel.clone());
+        let answer = move |request: Request<Incoming>, _| {
+            let (shared, kernel) = (shared.clone(), kernel.clone());
+            async move {
+                if request.uri().path() != "/metrics" {
+                    return unknown();
+                }
+                let traffic = match kernel {
+                    // Why it does not answer is told by `kernel_up`.
+                    Some(kernel) => kernel.traffic().await.ok(),
+                    None => None,
+                };
+                respond(shared, traffic)
+            }
         };
         server.run_http(answer, |_, _| ()).await;
     }
 }
 
-fn respond<B>(request: &Request<B>, shared: Shared) -> Response<Answer> {
-    if request.uri().path() != "/metrics" {
-        let mut response = Response::new(Answer::words("/metrics is what there is\n"));
-        *response.status_mut() = StatusCode::NOT_FOUND;
-        return response;
-    }
-    let mut response = Response::new(Answer::metrics(shared));
+fn unknown() -> Response<Answer> {
+    let mut response = Response::new(Answer::words("/metrics is what there is\n"));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
+fn respond(shared: Shared, traffic: Option<Traffic>) -> Response<Answer> {
+    let mut response = Response::new(Answer::metrics(shared, traffic));
     let content = HeaderValue::from_static(CONTENT);
     response.headers_mut().insert(CONTENT_TYPE, content);
     response
@@ -341,6 +378,7 @@ fn respond<B>(request: &Request<B>, shared: Shared) -> Response<Answer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::traffic::tests::sample;
     use std::collections::BTreeSet;
 
     /// Words of a text that are names of our metrics.
@@ -359,7 +397,7 @@ mod tests {
         let dashboard = std::fs::read_to_string(path).unwrap();
         let json: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
         assert!(json["panels"].as_array().unwrap().len() > 10);
-        let mut answer = Answer::metrics(Shared::default());
+        let mut answer = Answer::metrics(Shared::default(), Some(sample()));
         let mut text = String::new();
         while let Some(part) = answer.next() {
             text += std::str::from_utf8(&part.unwrap()).unwrap();

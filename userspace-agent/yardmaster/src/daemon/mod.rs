@@ -9,6 +9,7 @@ mod resource;
 pub mod settings;
 mod shared;
 mod status;
+mod traffic;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -92,7 +93,8 @@ async fn until_told(args: &RunArgs, mut settings: Settings) -> Result<(), Failur
     } else {
         kernel::listen().map_err(other)?
     };
-    let mut parts = start(&daemon.settings.master, &daemon.shared).await?;
+    let kernel = (!args.dry_run).then(|| daemon.kernel.clone());
+    let mut parts = start(&daemon.settings.master, &daemon.shared, kernel.as_ref()).await?;
     let mut ticks = ticks(daemon.settings.master.round);
     info!(
         config = %args.config.display(),
@@ -127,11 +129,11 @@ async fn until_told(args: &RunArgs, mut settings: Settings) -> Result<(), Failur
             if before != after {
                 // Listeners are closed before they are opened anew.
                 parts.shutdown().await;
-                parts = match start(&after, &daemon.shared).await {
+                parts = match start(&after, &daemon.shared, kernel.as_ref()).await {
                     Ok(parts) => parts,
                     Err(failure) => {
                         error!(%failure, "listening as before");
-                        start(&before, &daemon.shared).await?
+                        start(&before, &daemon.shared, kernel.as_ref()).await?
                     }
                 };
                 ticks = self::ticks(after.round);
@@ -159,6 +161,7 @@ fn looks(path: &Path) -> Option<(SystemTime, u64)> {
 async fn start(
     settings: &MasterSettings,
     shared: &Shared,
+    kernel: Option<&Kernel>,
 ) -> Result<JoinSet<std::convert::Infallible>, Failure> {
     let mut parts = JoinSet::new();
     let socket = ControlSocket::bind(&settings.socket)?;
@@ -171,7 +174,7 @@ async fn start(
         let server = Server::bind(address, None, limits)
             .await
             .map_err(|e| Failure::Other(format!("cannot listen on {address}: {e}")))?;
-        parts.spawn(metrics::serve(server, shared.clone()));
+        parts.spawn(metrics::serve(server, shared.clone(), kernel.cloned()));
     }
     Ok(parts)
 }

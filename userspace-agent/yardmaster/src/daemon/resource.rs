@@ -48,6 +48,7 @@ impl Resource {
     /// keys or the listener change.
     pub async fn change(&mut self, settings: &mut Settings) -> Result<(), Failure> {
         let (old, new) = (&self.settings, &settings.master);
+        self.manager.set_kept(new.kept_connections);
         if old.tls == new.tls && old.listen == new.listen {
             self.settings = settings.master.clone();
             return self.set(settings);
@@ -83,6 +84,7 @@ async fn manager(settings: &MasterSettings) -> Result<Manager, Failure> {
     let settings = ManagerSettings {
         identity: Settings::identity(settings),
         listen: settings.listen,
+        kept: settings.kept_connections,
         ..ManagerSettings::default()
     };
     Manager::start(settings)

@@ -159,7 +159,9 @@ mod tests {
             ..Policy::new(Algorithm::Even)
         };
         assert_eq!(all.services[0].policy, policy);
-        assert_eq!(all.master.round, MasterSettings::default().round);
+        let defaults = MasterSettings::default();
+        assert_eq!(all.master.round, defaults.round);
+        assert_eq!(all.master.kept_connections, defaults.kept_connections);
     }
 
     #[test]
@@ -169,6 +171,14 @@ mod tests {
             (
                 "[yardmaster]\nround = \"1ms\"",
                 "yardmaster.round is from 10ms to 1m",
+            ),
+            (
+                "[yardmaster]\nkept-connections = 1000001",
+                "yardmaster.kept-connections is from 0 to 1000000",
+            ),
+            (
+                "[yardmaster]\nkept-connections = -1",
+                "test.toml:2:20: invalid value: integer `-1`",
             ),
             (
                 "[yardmaster]\nrounds = 1",

@@ -120,6 +120,11 @@ impl Plant {
         self.master.plan(vec![self.plan.clone()], &kernel, self.now);
     }
 
+    /// Other noise.
+    pub fn sow(&mut self, seed: u64) {
+        self.seed = seed.max(1);
+    }
+
     /// From -1 to 1, evenly.
     fn random(&mut self) -> f64 {
         // xorshift64*, Vigna 2016.

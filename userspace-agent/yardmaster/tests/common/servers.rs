@@ -82,10 +82,12 @@ impl Servers {
     }
 
     fn listen(&self) -> (TcpListener, u16) {
-        let listener = self
-            .runtime
-            .block_on(TcpListener::bind(anywhere()))
-            .unwrap();
+        let _inside = self.runtime.enter();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(anywhere()).unwrap();
+        // One socket stands for ten thousand, each of which would have a queue of its own: with
+        // one of 128, which is usual, a server that waits for a CPU seems to be silent.
+        let listener = socket.listen(4096).unwrap();
         let port = listener.local_addr().unwrap().port();
         (listener, port)
     }
