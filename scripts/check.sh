@@ -127,6 +127,26 @@ machine() {
 	done
 }
 
+# Whether a machine on the debug kernel tells of memory that has leaked, of each kind.
+leak_tests() {
+	local log=$results/leak.log status=0 object missing=''
+	echo "== what has leaked is found"
+	step "building a module that leaks" "$enter" -- scripts/build.sh leak
+	# shellcheck disable=SC2086 # options are words
+	"$TOP/scripts/vm.sh" --debug --share build/leak --timeout $((slow * 300)) $default_vm \
+		--log "$results/console-leak.log" -- 'insmod leak.ko && rmmod leak' >"$log" 2>&1 || status=$?
+	for object in '0x.* (size 64)' '0x.* (size 4096)' '0x.* (size 102400)' '(percpu)'; do
+		grep -q "^unreferenced object $object" "$log" || missing+=" $object"
+	done
+	if [ "$status" -eq 70 ] && [ -z "$missing" ]; then
+		echo "ok: what has leaked is found"
+		passed=$((passed + 1))
+	else
+		echo "not ok: of what has leaked was not found:${missing:- nothing}; the machine said $status"
+		failed=$((failed + 1))
+	fi
+}
+
 # What the build root sees of a cache that was moved.
 setup_tests() {
 	local file=$CACHE/seen-from-inside
@@ -147,6 +167,10 @@ setup_tests() {
 if [ -z "$only$debug" ] && [ -f userspace-agent/Cargo.toml ]; then
 	setup_tests
 	host_tests
+fi
+
+if [ -z "$only" ] && [ -n "$debug" ]; then
+	leak_tests
 fi
 
 declare -A groups=()

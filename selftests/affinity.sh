@@ -111,7 +111,7 @@ equal "all of a network have the same" "$(met 10.0.1.3 10.0.1.14 10.0.1.18 fd00:
 # For as long as it was said, after the last connection.
 yardctl disconnect --all >/dev/null
 yardctl set --timeout time-wait=1s --timeout fin-wait=1s
-expect "affinity is short" options --affinity 2s
+expect "affinity is short" options --affinity "$((2 * SLOW))s"
 equal "a network has a server" "$(different $(met 10.0.1.2 10.0.1.14))" 1
 between "which is remembered" "$(connection_count)" 1 5
 expect "once it is away for longer, nothing is kept of it" slowwait 10 is 0 connection_count

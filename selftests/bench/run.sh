@@ -51,7 +51,7 @@ for instrument in "${instruments[@]}"; do
 	case $instrument in
 	instructions)
 		fill "$share"
-		limit=3000 counting "$share" ./guest.sh "${cases[@]}"
+		limit=3000 counting "$share" ./guest.sh --repeat 3 "${cases[@]}"
 		;;
 	nanoseconds)
 		fill_uml "$share"

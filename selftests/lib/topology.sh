@@ -16,6 +16,9 @@ CLIENT=10.0.1.2
 # The wire between client and switch, or "veth".
 FRONT_WIRE=0
 
+# How many connections may wait for an HTTP server, and be half open there.
+WEB_BACKLOG=511
+
 # topology KIND...: the client, and a server for each KIND, "veth" or "igb".  Sets
 # front (the switch's device on the client's side), back[N] (on server N's side),
 # front_peer and back_peer[N] (the other ends) and server[N] (name spaces).
@@ -175,8 +178,8 @@ web() {
 			uwsgi_temp_path $work/uwsgi$n;
 			scgi_temp_path $work/scgi$n;
 			server {
-				listen 80;
-				listen [::]:80;
+				listen 80 backlog=$WEB_BACKLOG;
+				listen [::]:80 backlog=$WEB_BACKLOG;
 				location /who { return 200 "server$n \$remote_addr\n"; }
 				location /file/ { alias $dir/; }
 			}
