@@ -137,6 +137,10 @@ ends "what differs is told" 5 "- destination tcp 192.0.2.80:80 10.0.0.3:8080
 ~ service tcp 192.0.2.80:80 scheduler: wrr -> wlc
 ~ destination tcp 192.0.2.80:80 10.0.0.2:8080 weight: 2 -> 3
 + destination tcp 192.0.2.80:80 10.0.0.5:8080" diff "$work/new"
+gives "to programs, too" 'map([.action, .what, .key.address, .fields.scheduler.before, .fields.weight.before, .fields.weight.after])' \
+	'[["remove","destination","10.0.0.3",null,null,null],["change","service","192.0.2.80","wrr",null,null],["change","destination","10.0.0.2",null,2,3],["add","destination","10.0.0.5",null,null,null]]' \
+	diff "$work/new"
+ends "with the same status" 5 '"action": "remove"' --json diff "$work/new"
 ends "from standard input, too" 5 "weight: 2 -> 3" diff - <"$work/new"
 ends "and made" 0 "" apply "$work/new"
 ends "all of it" 0 "" diff "$work/new"
@@ -147,7 +151,9 @@ ends "the file leaves it alone" 0 "" diff "$work/new"
 ends "unless told" 5 "weight: 7 -> 10" diff --weights "$work/new"
 ends "another one is set right" 0 "" dest set tcp 192.0.2.80:80 10.0.0.2:8080 --weight 7
 ends "by the file" 5 "weight: 7 -> 3" diff "$work/new"
-ends "indeed" 0 "" apply "$work/new"
+gives "indeed, and it says so" 'map([.what, .key.service.port, .fields.weight.before, .fields.weight.after, .done])' \
+	'[["destination",80,7,3,true]]' apply "$work/new"
+gives "nothing is left" . '[]' diff "$work/new"
 
 # All or nothing: the kernel refuses what no file can know of.
 yardctl --json service list >"$work/before"
@@ -166,6 +172,8 @@ cat >"$work/bad" <<-END
 	service = "tcp 192.0.2.90:80"
 END
 ends "a device that is not there is told" 1 "$work/bad:9:10: + claim absent0" apply "$work/bad"
+gives "to programs no step is done" 'map(.done) | [length > 3, any]' '[true,false]' apply "$work/bad" 2>"$work/said"
+expect "and the device is told" grep -q "$work/bad:9:10: + claim absent0" "$work/said"
 equal "the addresses are what they were" "$(yard)" "192.0.2.80/32 2001:db8::80/128"
 gives "the limits, too" .half_open_limit 100000 show
 gives "and the claim" 'map([.ifname, .cpu, .policy, .idle_timeout])' '[["claim0",2,"adaptive",5000]]' claims

@@ -23,6 +23,7 @@ mod problem;
 mod read;
 mod source;
 mod spec;
+mod step;
 pub mod units;
 mod values;
 mod write;
@@ -33,12 +34,13 @@ pub use config::{
 };
 pub use file::{MasterSettings, TlsFiles, DEFAULT_KEPT, DEFAULT_SOCKET};
 pub use import::{ipvsadm, keepalived, Imported};
-pub use plan::{request_of, undo_of, Action, Plan, Running, Step};
+pub use plan::{request_of, undo_of, Plan, Running};
 pub use policy::{Algorithm, Policy, PolicyError};
-pub use problem::{Place, Problem, Problems};
+pub use problem::{Place, Problem, Problems, Report};
 pub use read::{parse, read, ReadError, Source};
 pub use source::{SourceKind, SourceSpec};
 pub use spec::BadSpec;
+pub use step::{Action, Field, Step, Value, Verb};
 pub use values::{DeviceAddress, MAX_WEIGHT};
 pub use write::{quoted, write};
 

@@ -2,16 +2,17 @@
 
 //! From what runs to what the file says: which steps there are to make.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::fmt::{self, Write};
 
+use serde::Serialize;
 use switchyard_netlink::{
     Change, Claim, ClaimRequest, Destination, DestinationKey, DestinationSettings, Device,
-    Encapsulation, Forwarding, Policy, Service, ServiceKey, ServiceSettings, Switch,
-    SwitchSettings,
+    Encapsulation, Policy, Service, ServiceKey, ServiceSettings, Switch, SwitchSettings,
 };
 
 use crate::config::with_port;
+use crate::step::{Action, Field, Fields, Step, Value};
 use crate::values::DeviceAddress;
 use crate::{
     ClaimConfig, Config, DestinationConfig, DestinationValues, ServiceConfig, ServiceValues,
@@ -34,84 +35,10 @@ pub struct Running {
     pub destinations: Vec<Destination>,
 }
 
-/// One step, and where in the file it comes from.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// What is done.
-    pub action: Action,
-    /// Bytes from the beginning of the file; `None` for what is not in it.
-    pub at: Option<usize>,
-    /// In words, but for what comes: that is told by the action, if anybody asks. A whole
-    /// configuration has a hundred thousand such steps.
-    words: String,
-}
-
-/// What is done in a step.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Action {
-    /// Sets limits and timeouts.
-    Set(SwitchSettings),
-    /// Gives `yard0` an address.
-    AddAddress(DeviceAddress),
-    /// Takes one away.
-    RemoveAddress(DeviceAddress),
-    /// Claims a device, having released it if it is claimed already.
-    Claim(ClaimRequest),
-    /// Releases a device.
-    Release(String),
-    /// Changes services and destinations: all such steps are one transaction.
-    Change(Change),
-}
-
-/// In words, behind a sign: `+` for what comes, `-` for what goes, `~` for what changes.
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.action {
-            Action::Change(Change::AddService(settings)) => {
-                write!(f, "+ service {}", settings.key)?;
-                given(f, "scheduler", settings.scheduler)?;
-                given(f, "timeout", settings.timeout)?;
-                given(f, "one-packet", settings.one_packet)?;
-                given(f, "reset-at-expiry", settings.reset_at_expiry)?;
-                given(f, "fallback", settings.fallback)?;
-                given(f, "affinity", settings.affinity)?;
-                given(f, "affinity-prefix4", settings.affinity_prefix4)?;
-                given(f, "affinity-prefix6", settings.affinity_prefix6)
-            }
-            Action::Change(Change::AddDestination(settings)) => {
-                let DestinationKey {
-                    service,
-                    address,
-                    port,
-                } = settings.key;
-                let destination = Destination {
-                    forwarding: settings.forwarding.unwrap_or(Forwarding::Nat),
-                    ..Destination::new(service, address, port.unwrap_or(0))
-                };
-                write!(f, "+ destination {service} {}", destination.name())?;
-                given(f, "weight", settings.weight)?;
-                given(f, "forwarding", settings.forwarding)?;
-                given(f, "encapsulation", settings.encapsulation)?;
-                given(f, "encapsulation-port", settings.encapsulation_port)?;
-                given(f, "state", settings.state)?;
-                given(f, "drain-deadline", settings.drain_deadline)?;
-                given(f, "upper-limit", settings.upper_limit)?;
-                given(f, "lower-limit", settings.lower_limit)
-            }
-            _ => f.write_str(&self.words),
-        }
-    }
-}
-
-fn given(f: &mut fmt::Formatter<'_>, name: &str, value: Option<impl fmt::Display>) -> fmt::Result {
-    match value {
-        Some(value) => write!(f, " {name}={value}"),
-        None => Ok(()),
-    }
-}
-
 /// What is to be done, in this order; nothing if all is as the file says.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// It serializes as the list of its steps.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
 pub struct Plan {
     /// The steps.
     pub steps: Vec<Step>,
@@ -156,32 +83,28 @@ impl Plan {
         })
     }
 
-    fn step(&mut self, action: Action, at: Option<usize>, words: String) {
-        self.steps.push(Step { action, at, words });
-    }
-
     fn switch(&mut self, wanted: &SwitchSettings, running: &Switch) {
         let mut set = SwitchSettings::default();
-        let mut words = Differences::of(true);
+        let mut fields = Differences::of(true);
         if let Some(limit) = wanted.connection_limit {
             // The kernel rounds up to whole chunks.
             let rounded = limit.next_multiple_of(CHUNK);
             if running.connection_limit != rounded && running.connection_limit != limit {
-                words.add("connection-limit", running.connection_limit, limit);
+                fields.add("connection-limit", running.connection_limit, limit);
                 set.connection_limit = Some(limit);
             }
         }
-        set.half_open_limit = words.differing(
+        set.half_open_limit = fields.differing(
             "half-open-limit",
             running.half_open_limit,
             wanted.half_open_limit,
         );
-        set.fragment_memory_limit = words.differing(
+        set.fragment_memory_limit = fields.differing(
             "fragment-memory",
             running.fragment_memory_limit,
             wanted.fragment_memory_limit,
         );
-        set.fragment_timeout = words.differing(
+        set.fragment_timeout = fields.differing(
             "fragment-timeout",
             running.fragment_timeout,
             wanted.fragment_timeout,
@@ -194,30 +117,28 @@ impl Plan {
             let now = now.map_or(0, |now| now.milliseconds);
             if now != timeout.milliseconds {
                 let name = format!("timeout.{}", timeout.state);
-                words.add(
-                    &name,
-                    format!("{now}ms"),
-                    format!("{}ms", timeout.milliseconds),
-                );
+                let (now, then) = (now, timeout.milliseconds);
+                fields.add(name, Value::Milliseconds(now), Value::Milliseconds(then));
                 set.timeouts.push(*timeout);
             }
         }
         if set != SwitchSettings::default() {
-            self.step(Action::Set(set), None, format!("~ switch{words}"));
+            let step = Step::change(Action::Set(set), None, fields.end());
+            self.steps.push(step);
         }
     }
 
     fn addresses(&mut self, wanted: &[DeviceAddress], running: &[DeviceAddress]) {
         for address in wanted {
             if !running.contains(address) {
-                let words = format!("+ address {address}");
-                self.step(Action::AddAddress(*address), None, words);
+                let action = Action::AddAddress(*address);
+                self.steps.push(Step::add(action, None));
             }
         }
         for address in running {
             if !wanted.contains(address) {
-                let words = format!("- address {address}");
-                self.step(Action::RemoveAddress(*address), None, words);
+                let action = Action::RemoveAddress(*address);
+                self.steps.push(Step::remove(action));
             }
         }
     }
@@ -227,17 +148,23 @@ impl Plan {
         for claim in wanted {
             let before = now.iter().find(|now| now.device == claim.device);
             let queues = running.queues.get(&claim.device).copied();
-            if before.is_some_and(|before| is_same(claim, before, queues)) {
-                continue;
-            }
-            let sign = if before.is_some() { '~' } else { '+' };
-            let words = format!("{sign} claim {}", describe(claim));
-            self.step(Action::Claim(request(claim)), Some(claim.at), words);
+            let (action, at) = (Action::Claim(request(claim)), Some(claim.at));
+            let step = match before {
+                None => Step::add(action, at),
+                Some(before) => {
+                    let fields = claim_differences(claim, before, queues);
+                    if fields.is_empty() {
+                        continue;
+                    }
+                    Step::change(action, at, fields)
+                }
+            };
+            self.steps.push(step);
         }
         for claim in &now {
             if !wanted.iter().any(|wanted| wanted.device == claim.device) {
-                let words = format!("- claim {}", claim.device);
-                self.step(Action::Release(claim.device.clone()), None, words);
+                let action = Action::Release(claim.device.clone());
+                self.steps.push(Step::remove(action));
             }
         }
     }
@@ -283,34 +210,31 @@ impl Plan {
         }
         for service in &running.services {
             if !services.contains(&service.key) {
-                let words = format!("- service {}", service.key);
-                self.step(
-                    Action::Change(Change::DeleteService(service.key)),
-                    None,
-                    words,
-                );
+                let action = Action::Change(Change::DeleteService(service.key));
+                self.steps.push(Step::remove(action));
             }
         }
         for destination in &running.destinations {
             let key = key_of(destination);
             if services.contains(&key.service) && !stay.contains(&key) {
-                let words = format!("- destination {} {}", key.service, destination.name());
-                self.step(Action::Change(Change::DeleteDestination(key)), None, words);
+                let action = Action::Change(Change::DeleteDestination(key));
+                let step = Step::remove(action).named(destination.name());
+                self.steps.push(step);
             }
         }
     }
 
     fn service(&mut self, wanted: &ServiceConfig, before: Option<&Service>) {
         let old = before.map_or_else(ServiceValues::default, ServiceValues::from);
-        let mut words = Differences::of(before.is_some());
-        let settings = service_settings(wanted.key, &old, &wanted.values, &mut words);
+        let mut fields = Differences::of(before.is_some());
+        let settings = service_settings(wanted.key, &old, &wanted.values, &mut fields);
         if before.is_none() {
-            let change = Change::AddService(settings);
-            self.step(Action::Change(change), Some(wanted.at), String::new());
-        } else if !words.is_empty() {
-            let change = Change::SetService(settings);
-            let words = format!("~ service {}{words}", wanted.key);
-            self.step(Action::Change(change), Some(wanted.at), words);
+            let action = Action::Change(Change::AddService(settings));
+            self.steps.push(Step::add(action, Some(wanted.at)));
+        } else if !fields.is_empty() {
+            let action = Action::Change(Change::SetService(settings));
+            let step = Step::change(action, Some(wanted.at), fields.end());
+            self.steps.push(step);
         }
     }
 
@@ -325,16 +249,15 @@ impl Plan {
         if keeps_weight && before.is_some() {
             values.weight = old.weight;
         }
-        let mut words = Differences::of(before.is_some());
-        let settings = destination_settings(wanted.key, &old, &values, &mut words);
+        let mut fields = Differences::of(before.is_some());
+        let settings = destination_settings(wanted.key, &old, &values, &mut fields);
         if before.is_none() {
-            let change = Change::AddDestination(settings);
-            self.step(Action::Change(change), Some(wanted.at), String::new());
-        } else if !words.is_empty() {
-            let change = Change::SetDestination(settings);
-            let (service, name) = (wanted.key.service, wanted.name());
-            let words = format!("~ destination {service} {name}{words}");
-            self.step(Action::Change(change), Some(wanted.at), words);
+            let action = Action::Change(Change::AddDestination(settings));
+            self.steps.push(Step::add(action, Some(wanted.at)));
+        } else if !fields.is_empty() {
+            let action = Action::Change(Change::SetDestination(settings));
+            let step = Step::change(action, Some(wanted.at), fields.end());
+            self.steps.push(step.named(wanted.name()));
         }
     }
 }
@@ -350,35 +273,44 @@ fn key_of(destination: &Destination) -> DestinationKey {
     })
 }
 
-/// What differs, in words, if it is to be told.
+/// What differs, if it is to be told.
 #[derive(Debug)]
 struct Differences {
-    words: String,
+    fields: Fields,
     are_told: bool,
 }
 
 impl Differences {
-    const fn of(are_told: bool) -> Self {
+    fn of(are_told: bool) -> Self {
         Self {
-            words: String::new(),
+            fields: Fields::default(),
             are_told,
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.words.is_empty()
+        self.fields.0.is_empty()
     }
 
-    fn add(&mut self, name: &str, old: impl fmt::Display, new: impl fmt::Display) {
+    fn end(self) -> Vec<Field> {
+        self.fields.0
+    }
+
+    fn add(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        before: impl Into<Value>,
+        after: impl Into<Value>,
+    ) {
         if self.are_told {
-            let _ = write!(self.words, " {name}: {old} -> {new}");
+            self.fields.add(name, before, after);
         }
     }
 
     /// The new value, if it is another one.
-    fn differing<T: Copy + PartialEq + fmt::Display>(
+    fn differing<T: Copy + PartialEq + Into<Value>>(
         &mut self,
-        name: &str,
+        name: &'static str,
         old: T,
         new: Option<T>,
     ) -> Option<T> {
@@ -388,35 +320,29 @@ impl Differences {
     }
 }
 
-impl fmt::Display for Differences {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
-    }
-}
-
 fn service_settings(
     key: ServiceKey,
     old: &ServiceValues,
     new: &ServiceValues,
-    words: &mut Differences,
+    fields: &mut Differences,
 ) -> ServiceSettings {
     ServiceSettings {
-        scheduler: words.differing("scheduler", old.scheduler, Some(new.scheduler)),
-        timeout: words.differing("timeout", old.timeout, Some(new.timeout)),
-        one_packet: words.differing("one-packet", old.one_packet, Some(new.one_packet)),
-        reset_at_expiry: words.differing(
+        scheduler: fields.differing("scheduler", old.scheduler, Some(new.scheduler)),
+        timeout: fields.differing("timeout", old.timeout, Some(new.timeout)),
+        one_packet: fields.differing("one-packet", old.one_packet, Some(new.one_packet)),
+        reset_at_expiry: fields.differing(
             "reset-at-expiry",
             old.reset_at_expiry,
             Some(new.reset_at_expiry),
         ),
-        fallback: words.differing("fallback", old.fallback, Some(new.fallback)),
-        affinity: words.differing("affinity", old.affinity, Some(new.affinity)),
-        affinity_prefix4: words.differing(
+        fallback: fields.differing("fallback", old.fallback, Some(new.fallback)),
+        affinity: fields.differing("affinity", old.affinity, Some(new.affinity)),
+        affinity_prefix4: fields.differing(
             "affinity-prefix4",
             old.affinity_prefix4,
             Some(new.affinity_prefix4),
         ),
-        affinity_prefix6: words.differing(
+        affinity_prefix6: fields.differing(
             "affinity-prefix6",
             old.affinity_prefix6,
             Some(new.affinity_prefix6),
@@ -429,14 +355,14 @@ fn destination_settings(
     key: DestinationKey,
     old: &DestinationValues,
     new: &DestinationValues,
-    words: &mut Differences,
+    fields: &mut Differences,
 ) -> DestinationSettings {
     let mut settings = DestinationSettings {
-        weight: words.differing("weight", old.weight, Some(new.weight)),
-        forwarding: words.differing("forwarding", old.forwarding, Some(new.forwarding)),
-        state: words.differing("state", old.state, Some(new.state)),
-        upper_limit: words.differing("upper-limit", old.upper_limit, Some(new.upper_limit)),
-        lower_limit: words.differing("lower-limit", old.lower_limit, Some(new.lower_limit)),
+        weight: fields.differing("weight", old.weight, Some(new.weight)),
+        forwarding: fields.differing("forwarding", old.forwarding, Some(new.forwarding)),
+        state: fields.differing("state", old.state, Some(new.state)),
+        upper_limit: fields.differing("upper-limit", old.upper_limit, Some(new.upper_limit)),
+        lower_limit: fields.differing("lower-limit", old.lower_limit, Some(new.lower_limit)),
         ..DestinationSettings::new(key)
     };
     // Without a tunnel there is no encapsulation to be told of.
@@ -446,11 +372,11 @@ fn destination_settings(
     if let Some(encapsulation) = encapsulation {
         // A new tunnel is one of IP in IP, unless told.
         let before = old.encapsulation.unwrap_or(Encapsulation::Ip);
-        settings.encapsulation = words.differing("encapsulation", before, Some(encapsulation));
+        settings.encapsulation = fields.differing("encapsulation", before, Some(encapsulation));
     }
     if let Some(port) = new.encapsulation_port {
         if old.encapsulation_port != Some(port) {
-            words.add(
+            fields.add(
                 "encapsulation-port",
                 old.encapsulation_port.unwrap_or(0),
                 port,
@@ -465,7 +391,7 @@ fn destination_settings(
     } else {
         old.drain_deadline
     };
-    settings.drain_deadline = words.differing("drain-deadline", left, Some(new.drain_deadline));
+    settings.drain_deadline = fields.differing("drain-deadline", left, Some(new.drain_deadline));
     settings
 }
 
@@ -513,26 +439,39 @@ pub(crate) fn are_all(queues: &[u32], count: Option<usize>) -> bool {
     from_zero && count.is_none_or(|count| count == queues.len())
 }
 
-/// Whether a claim is as wanted.
-fn is_same(wanted: &ClaimConfig, before: &ClaimConfig, count: Option<usize>) -> bool {
+/// What of a claim is not as wanted; nothing if it is as it should be.
+fn claim_differences(
+    wanted: &ClaimConfig,
+    before: &ClaimConfig,
+    count: Option<usize>,
+) -> Vec<Field> {
     let claimed = before.queues.as_deref().unwrap_or_default();
+    let mut fields = Fields::default();
+    if wanted.policy != before.policy {
+        fields.add("policy", before.policy, wanted.policy);
+    }
     let same_queues = match &wanted.queues {
         Some(queues) => queues == claimed,
         None => are_all(claimed, count),
     };
+    if !same_queues {
+        let all = Value::Nothing;
+        let after = wanted.queues.clone().map_or(all, Value::Numbers);
+        fields.add("queues", Value::Numbers(claimed.to_vec()), after);
+    }
     // CPUs beyond the number of queues have nothing to do.
-    let cpus: Vec<u32> = wanted
-        .cpus
-        .iter()
-        .copied()
-        .cycle()
-        .take(claimed.len())
-        .collect();
-    let is_adaptive = wanted.policy == Policy::Adaptive;
-    same_queues
-        && wanted.policy == before.policy
-        && (!is_adaptive || wanted.idle_timeout == before.idle_timeout)
-        && (wanted.cpus.is_empty() || shortest(&cpus) == before.cpus)
+    let queues = wanted.queues.as_ref().map(Vec::len).or(count);
+    let cpus = wanted.cpus.iter().copied().cycle();
+    let cpus: Vec<u32> = cpus.take(queues.unwrap_or(claimed.len())).collect();
+    let cpus = shortest(&cpus);
+    if !wanted.cpus.is_empty() && cpus != before.cpus {
+        let (before, after) = (before.cpus.clone(), wanted.cpus.clone());
+        fields.add("cpus", Value::Numbers(before), Value::Numbers(after));
+    }
+    if wanted.policy == Policy::Adaptive && wanted.idle_timeout != before.idle_timeout {
+        fields.add("idle-timeout", before.idle_timeout, wanted.idle_timeout);
+    }
+    fields.0
 }
 
 fn request(claim: &ClaimConfig) -> ClaimRequest {
@@ -553,21 +492,6 @@ pub fn request_of(claims: &[Claim], device: &str) -> Option<ClaimRequest> {
         .iter()
         .find(|claim| claim.device == device)
         .map(request)
-}
-
-fn describe(claim: &ClaimConfig) -> String {
-    let list = |numbers: &[u32]| {
-        let words: Vec<String> = numbers.iter().map(u32::to_string).collect();
-        words.join(",")
-    };
-    let mut words = format!("{} policy={}", claim.device, claim.policy);
-    if let Some(queues) = &claim.queues {
-        let _ = write!(words, " queues={}", list(queues));
-    }
-    if !claim.cpus.is_empty() {
-        let _ = write!(words, " cpus={}", list(&claim.cpus));
-    }
-    words
 }
 
 /// What undoes [`Action::Set`].

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// A place in a text, both numbers from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -53,6 +55,31 @@ pub struct Problems {
     pub name: String,
     /// In the order of their places; never empty.
     pub list: Vec<Problem>,
+}
+
+/// A problem as programs read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Report<'a> {
+    /// The name of the file.
+    pub file: &'a str,
+    /// From 1.
+    pub line: usize,
+    /// The character in the line, from 1.
+    pub column: usize,
+    /// What is wrong, and what to do.
+    pub message: &'a str,
+}
+
+impl Problems {
+    /// Each by itself.
+    pub fn reports(&self) -> impl Iterator<Item = Report<'_>> {
+        self.list.iter().map(|Problem { place, words }| Report {
+            file: &self.name,
+            line: place.line,
+            column: place.column,
+            message: words,
+        })
+    }
 }
 
 impl fmt::Display for Problems {

@@ -25,7 +25,7 @@ use crate::{packet, words};
 #[derive(Debug, Parser)]
 #[command(name = "yardctl", version, max_term_width = 90)]
 pub struct Cli {
-    /// Print JSON instead of tables.
+    /// Print JSON instead of tables and lists.
     #[arg(long, global = true)]
     pub json: bool,
 

@@ -27,6 +27,9 @@ pub enum Failure {
     /// Something would be changed, which has been told.
     #[error("the file and the switch differ")]
     Differs,
+    /// A file makes no sense, which has been told.
+    #[error("the file is not right")]
+    Wrong,
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -43,13 +46,13 @@ fn with_advice(error: &Error) -> String {
 impl Failure {
     /// Whether there is nothing more to be said.
     pub const fn is_silent(&self) -> bool {
-        matches!(self, Self::BrokenPipe | Self::Differs)
+        matches!(self, Self::BrokenPipe | Self::Differs | Self::Wrong)
     }
 
     /// The exit status, as the manual page lists them.
     pub fn status(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Wrong => 2,
             Self::Netlink(Error::FamilyAbsent) => 3,
             Self::Netlink(error) if error.is_permission() => 4,
             Self::Permission(_) => 4,

@@ -3,6 +3,7 @@
 //! yardctl: shows and changes what a Switchyard load balancer does.
 
 mod address;
+mod applied;
 mod batch;
 mod change;
 mod cli;

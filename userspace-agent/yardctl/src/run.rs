@@ -50,11 +50,18 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
             let source = Source::read(&args.file.file)?;
             let config = understood(&source)?;
             let mut setup = Setup::new(connect(cli)?)?;
-            let plan = setup.apply(&source, &config, args.weights)?;
-            if args.verbose {
-                for step in &plan.steps {
+            let applied = setup.apply(&source, &config, args.weights)?;
+            if cli.json {
+                print::write_json(&mut out, &applied.steps())?;
+                out.flush()?;
+            }
+            applied.result?;
+            if args.verbose && !cli.json {
+                for step in &applied.plan.steps {
                     writeln!(out, "{step}")?;
                 }
+            }
+            if args.verbose {
                 if let Some((changes, time)) = setup.took() {
                     eprintln!("yardctl: {changes} changes in {} ms", time.as_millis());
                 }
@@ -64,15 +71,19 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
             let source = Source::read(&args.file.file)?;
             let config = understood(&source)?;
             let plan = Setup::new(connect(cli)?)?.diff(&config, args.weights)?;
-            for step in &plan.steps {
-                writeln!(out, "{step}")?;
+            if cli.json {
+                print::write_json(&mut out, &plan)?;
+            } else {
+                for step in &plan.steps {
+                    writeln!(out, "{step}")?;
+                }
             }
             out.flush()?;
             if !plan.steps.is_empty() {
                 return Err(Failure::Differs);
             }
         }
-        Command::Check(args) => setup::check(&args.file, &mut out)?,
+        Command::Check(args) => setup::check(&args.file, cli.json, &mut out)?,
         Command::Save(args) => {
             let text = Setup::new(connect(cli)?)?.save()?;
             match &args.file {
@@ -83,7 +94,8 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Restore(args) => {
             let source = Source::read(&args.file)?;
             let config = understood(&source)?;
-            Setup::new(connect(cli)?)?.apply(&source, &config, true)?;
+            let applied = Setup::new(connect(cli)?)?.apply(&source, &config, true)?;
+            applied.result?;
         }
         Command::Import(args) => import(args, &mut out)?,
         Command::Claim(args) => connect(cli)?.claim(&claim_request(args))?,

@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use switchyard_config::{
-    request_of, undo_of, write, Action, Config, Plan, ReadError, Running, Source, Step,
+    request_of, undo_of, write, Action, Config, Plan, Problems, ReadError, Report, Running, Source,
+    Step,
 };
 use switchyard_netlink::{Change, Client, Device, Error, Refusal};
 
 use crate::address::Addresses;
+use crate::applied::Applied;
 use crate::failure::Failure;
+use crate::print;
 
 /// The switch and the addresses of its `yard0`.
 pub struct Setup {
@@ -38,10 +41,21 @@ impl From<ReadError> for Failure {
     }
 }
 
-/// Reads a file and says whether it is right.
-pub fn check(file: &Path, out: &mut impl Write) -> Result<(), Failure> {
+/// Reads a file and says whether it is right; as JSON with a list of what is not.
+pub fn check(file: &Path, as_json: bool, out: &mut impl Write) -> Result<(), Failure> {
     let source = Source::read(file)?;
-    let config = source.parse().map_err(ReadError::from)?;
+    let result = source.parse();
+    if as_json {
+        let problems = result.err();
+        let reports: Vec<Report> = problems.iter().flat_map(Problems::reports).collect();
+        print::write_json(out, &reports)?;
+        out.flush()?;
+        return match problems {
+            Some(_) => Err(Failure::Wrong),
+            None => Ok(()),
+        };
+    }
+    let config = result.map_err(ReadError::from)?;
     writeln!(
         out,
         "{}: fine: {} services, {} destinations, {} claims",
@@ -94,42 +108,54 @@ impl Setup {
         Ok(running)
     }
 
-    /// Makes all as a file says, or changes nothing. What was done is returned.
+    /// Makes all as a file says, or changes nothing, and tells how far that came.
     pub fn apply(
         &mut self,
         source: &Source,
         config: &Config,
         with_weights: bool,
-    ) -> Result<Plan, Failure> {
+    ) -> Result<Applied, Failure> {
         let running = self.running(Some(config))?;
         let wanted = Wanted {
             plan: Plan::new(config, &running, with_weights),
             source,
             running,
         };
-        let mut done: Vec<&Step> = Vec::new();
+        let mut done = vec![false; wanted.plan.steps.len()];
+        let result = self.carry_out(&wanted, &mut done);
+        Ok(Applied {
+            plan: wanted.plan,
+            done,
+            result,
+        })
+    }
+
+    /// Makes the steps, and marks those that are made and stay so.
+    fn carry_out(&mut self, wanted: &Wanted<'_>, done: &mut [bool]) -> Result<(), Failure> {
         let steps = &wanted.plan.steps;
         let result = (|| {
-            for step in steps.iter().filter(|step| comes_first(step)) {
-                self.step(step, &wanted)?;
-                done.push(step);
+            for (step, done) in steps.iter().zip(&mut *done) {
+                if comes_first(step) {
+                    self.step(step, wanted)?;
+                    *done = true;
+                }
             }
             if steps.iter().any(is_change) {
-                self.transaction(&wanted)?;
+                self.transaction(wanted)?;
             }
             Ok(())
         })();
         if let Err(failure) = result {
-            self.undo(&done, &wanted.running);
+            self.undo(wanted, done);
             return Err(failure);
         }
-        for step in steps
-            .iter()
-            .filter(|step| !comes_first(step) && !is_change(step))
-        {
-            self.step(step, &wanted)?;
+        for (step, done) in steps.iter().zip(done) {
+            if !comes_first(step) && !is_change(step) {
+                self.step(step, wanted)?;
+            }
+            *done = true;
         }
-        Ok(wanted.plan)
+        Ok(())
     }
 
     /// What `apply` would do.
@@ -231,9 +257,12 @@ impl Setup {
         }
     }
 
-    /// Undoes steps that were made, the last one first. What cannot be undone is told.
-    fn undo(&mut self, done: &[&Step], running: &Running) {
-        for step in done.iter().rev() {
+    /// Undoes steps that were made, the last one first. What cannot be undone is told, and stays
+    /// marked.
+    fn undo(&mut self, wanted: &Wanted<'_>, done: &mut [bool]) {
+        let running = &wanted.running;
+        let steps = wanted.plan.steps.iter().zip(done);
+        for (step, done) in steps.rev().filter(|(_, done)| **done) {
             let result = match &step.action {
                 Action::Set(set) => self.act(&Action::Set(undo_of(set, &running.switch)), running),
                 Action::AddAddress(address) => self.act(&Action::RemoveAddress(*address), running),
@@ -244,8 +273,9 @@ impl Setup {
                 }
                 _ => Ok(()),
             };
-            if let Err(failure) = result {
-                eprintln!("yardctl: could not be undone: {step}: {failure}");
+            match result {
+                Ok(()) => *done = false,
+                Err(failure) => eprintln!("yardctl: could not be undone: {step}: {failure}"),
             }
         }
     }

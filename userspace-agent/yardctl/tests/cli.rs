@@ -153,6 +153,8 @@ fn without_the_module_the_status_is_3() {
         "apply --weights --verbose switchyard.toml",
         "diff switchyard.toml",
         "diff --weights switchyard.toml",
+        "--json diff switchyard.toml",
+        "--json apply switchyard.toml",
         "save",
         "save /nonexistent/file",
         "restore switchyard.toml",
@@ -213,6 +215,58 @@ fn a_file_is_checked_without_the_module() {
         String::from_utf8_lossy(&output.stdout),
         "switchyard.toml: fine: 1 services, 2 destinations, 0 claims\n"
     );
+}
+
+#[test]
+fn a_check_is_a_list_to_programs() {
+    let output = yardctl("--json check switchyard.toml");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "[]\n");
+
+    let text = "[[service]]\n\
+                service = \"tcp 10.0.0.1:80\"\n\
+                destination = [\n\
+                \x20   { address = \"10.1.0.2\" },\n\
+                \x20   { address = \"10.1.0.2\" },\n\
+                \x20 { address = \"10.1.0.3\", upper-limit = 1, lower-limit = 2 },\n\
+                ]\n";
+    let output = with_input("check --json -", text);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(stderr(&output), "");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let file = "standard input";
+    assert_eq!(
+        told,
+        serde_json::json!([
+            {"file": file, "line": 5, "column": 17,
+             "message": "destination 10.1.0.2:80 is there twice: first in line 4"},
+            {"file": file, "line": 6, "column": 15,
+             "message": "lower-limit = 2 is above upper-limit = 1"},
+        ])
+    );
+
+    // What TOML itself does not take, and what cannot be read.
+    let output = with_input("check --json -", "service = [");
+    assert_eq!(output.status.code(), Some(2));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&told[0]["line"], &told[0]["column"]),
+        (&1.into(), &12.into())
+    );
+    let output = yardctl("--json check /nonexistent/file");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    assert!(stderr(&output).contains("cannot read /nonexistent/file"));
+}
+
+#[test]
+fn a_wrong_file_is_an_error_of_diff_and_apply() {
+    for command in ["--json diff -", "--json apply -"] {
+        let output = with_input(command, "[[service]]\nservice = \"tcp 10.0.0.1\"\n");
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        assert!(output.stdout.is_empty(), "{command}");
+        assert!(stderr(&output).starts_with("yardctl: standard input:2:11: `10.0.0.1` has no"));
+    }
 }
 
 #[test]
