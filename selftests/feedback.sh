@@ -53,7 +53,7 @@ begun=${EPOCHREALTIME/./}
 expect "the share falls" slowwait 15 below $((before * 7 / 10)) share 1
 explained
 took=$(fell_after 1 "$begun" $((before * 7 / 10)))
-between "within so many milliseconds" "$took" 0 3000
+between "within so many milliseconds" "$took" 0 $((3000 * SLOW))
 echo "# after $took ms"
 quit "$hog"
 expect "and comes back" slowwait 20 at_least $((before * 8 / 10)) share 1
