@@ -82,15 +82,16 @@ count() {
 		END { print p + 0, f + 0, s + 0, ended + 0 }' "$1"
 }
 
-# Adds to a scenario's verdict how long it took.
+# Adds to a scenario's verdict how long it took.  Not by awk, which may wait for more input.
 timed() {
-	awk 'BEGIN { before = systime() }
-		/^(not )?ok [0-9]+ selftests: / {
-			now = systime()
-			$0 = $0 " # " now - before " s"
-			before = now
-		}
-		{ print; fflush() }'
+	local before=$EPOCHSECONDS line
+	while IFS= read -r line; do
+		if [[ $line =~ ^(not )?ok\ [0-9]+\ selftests:\  ]]; then
+			line+=" # $((EPOCHSECONDS - before)) s"
+			before=$EPOCHSECONDS
+		fi
+		printf '%s\n' "$line"
+	done
 }
 
 # A machine for the scenarios given, with the options given.  When one of them brings
