@@ -514,10 +514,11 @@ impl Switch {
         if known.is_some() || bytes.len() < A::USUAL_HEAD {
             return (known, false);
         }
-        let opens = if A::next_protocol(bytes) == Some(6) {
-            self.express_opening::<A, true>(table, bytes, state)
-        } else {
-            self.express_opening::<A, false>(table, bytes, state)
+        let opens = match A::next_protocol(bytes) {
+            Some(6) => self.express_opening::<A, true>(table, bytes, state),
+            Some(17) => self.express_opening::<A, false>(table, bytes, state),
+            // None of these goes that way, whatever it looks like.
+            _ => None,
         };
         let is_some = opens.is_some();
         (opens, is_some)
