@@ -149,11 +149,15 @@ impl Setup {
             self.undo(wanted, done);
             return Err(failure);
         }
+        // All of them, whatever becomes of those that lie between them.
+        for (step, done) in steps.iter().zip(&mut *done) {
+            *done |= is_change(step);
+        }
         for (step, done) in steps.iter().zip(done) {
             if !comes_first(step) && !is_change(step) {
                 self.step(step, wanted)?;
+                *done = true;
             }
-            *done = true;
         }
         Ok(())
     }
