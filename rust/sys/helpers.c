@@ -108,13 +108,14 @@ static noinline u32 yard_pick_of_many(struct sk_buff *skb, struct net_device *de
 #ifdef CONFIG_XPS
 	wish |= rcu_access_pointer(dev->xps_maps[XPS_CPUS]) ||
 		rcu_access_pointer(dev->xps_maps[XPS_RXQS]);
-	if (skb->sender_cpu - 1 >= (u32)NR_CPUS)
+	if (wish && skb->sender_cpu - 1 >= (u32)NR_CPUS)
 		skb->sender_cpu = queue + 1;
 #endif
-	skb_record_rx_queue(skb, queue);
-	if (wish)
+	if (wish) {
+		skb_record_rx_queue(skb, queue);
 		queue = ops->ndo_select_queue ? ops->ndo_select_queue(dev, skb, NULL) :
 						netdev_pick_tx(dev, skb, NULL);
+	}
 	return queue % dev->real_num_tx_queues;
 }
 
@@ -150,8 +151,8 @@ static noinline int yard_start_xmit_locked(struct sk_buff *skb, struct net_devic
 }
 
 /*
- * Sends a complete packet: straight to its device if its queueing discipline has
- * nothing to do and would let it pass, else by that.  Bottom halves are disabled.
+ * Sends a complete packet: straight to its device if its queueing discipline has nothing to do and
+ * would let it pass, else by that.  Bottom halves are disabled.
  */
 static __always_inline int yard_xmit(struct sk_buff *skb, struct net_device *dev)
 {

@@ -44,6 +44,9 @@ else
 	done
 fi
 
+# These are counted.
+[[ ${instruments[*]} = *instructions* ]] || more=()
+
 $all || results=build/bench/results.json
 for instrument in "${instruments[@]}"; do
 	[ "${#cases[@]}" -gt 0 ] || break
