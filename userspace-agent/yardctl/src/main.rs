@@ -11,6 +11,7 @@ mod event;
 mod failure;
 mod man;
 mod netns;
+mod order;
 mod packet;
 mod print;
 mod run;

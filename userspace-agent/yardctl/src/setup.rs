@@ -16,6 +16,7 @@ use switchyard_netlink::{Change, Client, Device, Error, Refusal};
 use crate::address::Addresses;
 use crate::applied::Applied;
 use crate::failure::Failure;
+use crate::order::{carry_out, is_change, Maker};
 use crate::print;
 
 /// The switch and the addresses of its `yard0`.
@@ -122,44 +123,16 @@ impl Setup {
             running,
         };
         let mut done = vec![false; wanted.plan.steps.len()];
-        let result = self.carry_out(&wanted, &mut done);
+        let mut maker = Making {
+            setup: self,
+            wanted: &wanted,
+        };
+        let result = carry_out(&mut maker, &wanted.plan.steps, &mut done);
         Ok(Applied {
             plan: wanted.plan,
             done,
             result,
         })
-    }
-
-    /// Makes the steps, and marks those that are made and stay so.
-    fn carry_out(&mut self, wanted: &Wanted<'_>, done: &mut [bool]) -> Result<(), Failure> {
-        let steps = &wanted.plan.steps;
-        let result = (|| {
-            for (step, done) in steps.iter().zip(&mut *done) {
-                if comes_first(step) {
-                    self.step(step, wanted)?;
-                    *done = true;
-                }
-            }
-            if steps.iter().any(is_change) {
-                self.transaction(wanted)?;
-            }
-            Ok(())
-        })();
-        if let Err(failure) = result {
-            self.undo(wanted, done);
-            return Err(failure);
-        }
-        // All of them, whatever becomes of those that lie between them.
-        for (step, done) in steps.iter().zip(&mut *done) {
-            *done |= is_change(step);
-        }
-        for (step, done) in steps.iter().zip(done) {
-            if !comes_first(step) && !is_change(step) {
-                self.step(step, wanted)?;
-                *done = true;
-            }
-        }
-        Ok(())
     }
 
     /// What `apply` would do.
@@ -260,42 +233,45 @@ impl Setup {
             }
         }
     }
+}
 
-    /// Undoes steps that were made, the last one first. What cannot be undone is told, and stays
-    /// marked.
-    fn undo(&mut self, wanted: &Wanted<'_>, done: &mut [bool]) {
-        let running = &wanted.running;
-        let steps = wanted.plan.steps.iter().zip(done);
-        for (step, done) in steps.rev().filter(|(_, done)| **done) {
-            let result = match &step.action {
-                Action::Set(set) => self.act(&Action::Set(undo_of(set, &running.switch)), running),
-                Action::AddAddress(address) => self.act(&Action::RemoveAddress(*address), running),
-                Action::Claim(request) => {
-                    let result = self.client.release(&request.device);
-                    self.claim_as_before(&request.device, running);
-                    result.map_err(Failure::from)
-                }
-                _ => Ok(()),
-            };
-            match result {
-                Ok(()) => *done = false,
-                Err(failure) => eprintln!("yardctl: could not be undone: {step}: {failure}"),
-            }
-        }
+/// The steps of a file that is being applied.
+struct Making<'a> {
+    setup: &'a mut Setup,
+    wanted: &'a Wanted<'a>,
+}
+
+impl Maker for Making<'_> {
+    fn step(&mut self, step: &Step) -> Result<(), Failure> {
+        self.setup.step(step, self.wanted)
     }
-}
 
-/// Whether a step is a part of the transaction.
-fn is_change(step: &Step) -> bool {
-    matches!(step.action, Action::Change(_))
-}
+    fn transaction(&mut self) -> Result<(), Failure> {
+        self.setup.transaction(self.wanted)
+    }
 
-/// Whether a step is made before the transaction.
-fn comes_first(step: &Step) -> bool {
-    matches!(
-        step.action,
-        Action::Set(_) | Action::AddAddress(_) | Action::Claim(_)
-    )
+    fn undo(&mut self, step: &Step) -> bool {
+        let running = &self.wanted.running;
+        let result = match &step.action {
+            Action::Set(set) => {
+                let set = undo_of(set, &running.switch);
+                self.setup.act(&Action::Set(set), running)
+            }
+            Action::AddAddress(address) => {
+                self.setup.act(&Action::RemoveAddress(*address), running)
+            }
+            Action::Claim(request) => {
+                let result = self.setup.client.release(&request.device);
+                self.setup.claim_as_before(&request.device, running);
+                result.map_err(Failure::from)
+            }
+            _ => Ok(()),
+        };
+        if let Err(failure) = &result {
+            eprintln!("yardctl: could not be undone: {step}: {failure}");
+        }
+        result.is_ok()
+    }
 }
 
 /// Names the place in the file that the refused change comes from.
