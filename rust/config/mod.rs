@@ -76,6 +76,9 @@ pub(crate) struct Change<'a> {
     _editing: MutexGuard<'a, Replaced>,
 }
 
+/// What a change makes of an empty configuration; nothing if it changes nothing.
+pub(crate) struct Rehearsed(Option<Arc<Snapshot>>);
+
 /// Makes the changes that `change` makes to an empty configuration, to see whether they can be
 /// made. May sleep.
 ///
@@ -84,10 +87,22 @@ pub(crate) struct Change<'a> {
 /// `ENOMEM`, or what `change` returns.
 pub(crate) fn rehearse<E: From<Error>>(
     change: impl FnOnce(&mut Draft) -> Result<(), E>,
-) -> Result<Draft, E> {
-    let mut draft = Draft::new(&Snapshot::empty()?)?;
+) -> Result<Rehearsed, E> {
+    finish(&Snapshot::empty()?, change).map(Rehearsed)
+}
+
+/// What `change` makes of a configuration; nothing if it changes nothing. May sleep.
+fn finish<E: From<Error>>(
+    old: &Snapshot,
+    change: impl FnOnce(&mut Draft) -> Result<(), E>,
+) -> Result<Option<Arc<Snapshot>>, E> {
+    let mut draft = Draft::new(old)?;
     change(&mut draft)?;
-    Ok(draft)
+    if !draft.is_changed() {
+        return Ok(None);
+    }
+    let new = Arc::new(draft.commit()?, GFP_KERNEL).map_err(Error::from)?;
+    Ok(Some(new))
 }
 
 impl Config {
@@ -116,30 +131,25 @@ impl Config {
     /// `ENOMEM`, or what `change` returns.
     ///
     /// `rehearsed` is what [`rehearse`] has made of the same changes, if they were: where nothing
-    /// was ever configured it is taken, and a large configuration is not made twice.
+    /// was ever configured it is taken, which takes no memory and cannot fail.
     pub(crate) fn edit<E: From<Error>>(
         &self,
-        rehearsed: Option<Draft>,
+        rehearsed: Option<Rehearsed>,
         change: impl FnOnce(&mut Draft) -> Result<(), E>,
     ) -> Result<Change<'_>, E> {
         let mut editing = self.editing.lock();
         let old = self.current.get();
-        let draft = match rehearsed {
-            Some(draft) if old.is_untouched() => draft,
-            _ => {
-                let mut draft = Draft::new(&old)?;
-                change(&mut draft)?;
-                draft
-            }
+        let finished = match rehearsed {
+            Some(Rehearsed(finished)) if old.is_untouched() => finished,
+            _ => finish(&old, change)?,
         };
-        if !draft.is_changed() {
+        let Some(new) = finished else {
             return Ok(Change {
                 new: old.clone(),
                 old,
                 _editing: editing,
             });
-        }
-        let new = Arc::new(draft.commit()?, GFP_KERNEL).map_err(Error::from)?;
+        };
         editing.keep(self.current.publish(new.clone()), &old);
         Ok(Change {
             old,
