@@ -110,7 +110,13 @@ flood() {
 			"udp_src_min 1024" "udp_src_max 60000"; do
 			say "$dev" "$line"
 		done
-		say pgctrl start' "$front_peer" "$1" "$(cat "/sys/class/net/$front/address")" "$VIP"
+		say pgctrl start
+		# It may come back before it has begun, where the CPU is busy.
+		for ((i = 0; i < 3000; i++)); do
+			! grep -q "^Result: OK: .* $1 (60byte" "/proc/net/pktgen/$dev" || exit 0
+			sleep 0.1
+		done
+		exit 1' "$front_peer" "$1" "$(cat "/sys/class/net/$front/address")" "$VIP"
 }
 
 # send_to_strangers FIRST: the same, to a server that has to be asked for.
