@@ -30,7 +30,7 @@ expect "all devices are claimed" claim_all --policy interrupt
 expect "a service is made" yardctl service add tcp "$SERVICE" \
 	-d 10.2.1.2:80 -d 10.2.2.2:80 -d 10.2.3.2:80
 # Smoothing, slew and rounds are the defaults; silence is shortened, as it is waited for.
-configure capacity 3 'silent-after = "1s"' 'silent-step = "600ms"' 'silent-steps = 5'
+configure capacity 3 "silent-after = \"${SLOW}s\"" "silent-step = \"$((600 * SLOW))ms\"" 'silent-steps = 5'
 expect "weights are watched" watch_weights
 expect "yardmaster runs" master
 load_on
@@ -70,8 +70,8 @@ a_third() {
 	[ "$(decided 1 .state)" = silent ] && [ "$now" -ge 310 ] && [ "$now" -le 350 ]
 }
 expect "silent, it gets its configured share" slowwait 15 a_third
-# Its last report still counts for a second after it came, up to 200 ms before.
-mapfile -t steps < <(rises 1 $((killed + 800000)))
+# Its last report still counts for a second after it came, up to an interval before.
+mapfile -t steps < <(rises 1 $((killed + 1000 * (1000 * SLOW - INTERVAL))))
 echo "# weights: ${steps[*]}"
 between "in so many steps" "${#steps[@]}" 4 7
 expect "the load ends" load_off

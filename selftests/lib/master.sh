@@ -8,14 +8,20 @@ keys() {
 	yardmaster keys "$work/keys" yardmaster "$@"
 }
 
+# Connections a second that tell of life: where everything takes long, any do.
+ALIVE=$((SLOW > 1 ? 0 : 1))
+
+# Milliseconds between two reports.
+INTERVAL=$((200 * SLOW))
+
 # agent N [KEYS]: yard-agent on server N, named serverN, with the keys of that folder.
 # Its process is in agent[N].
 agent() {
 	local n=$1 keys=${2:-$work/keys}
 	cat >"$work/agent$n.toml" <<-END
 		name = "server$n"
-		interval = "200ms"
-		window = "1s"
+		interval = "${INTERVAL}ms"
+		window = "${SLOW}s"
 		[[port]]
 		port = 80
 		[tls]
@@ -65,7 +71,7 @@ configure() {
 			cat <<-END
 				[[service.destination]]
 				address = "10.2.$n.2:80"
-				source = { type = "agent", name = "server$n", interval = "200ms" }
+				source = { type = "agent", name = "server$n", interval = "${INTERVAL}ms" }
 			END
 		done
 	} >"$work/switchyard.toml"
@@ -88,6 +94,11 @@ master_answers() {
 decided() {
 	yardmaster explain "tcp://$SERVICE" --socket "$work/yardmaster.sock" --json |
 		jq -r --arg d "10.2.$1.2:80" ".destinations[] | select(.endpoint == \$d) | $2"
+}
+
+# lives N: whether the kernel's counters tell of connections to server N.
+lives() {
+	[ "$(decided "$1" ".signs.connections_per_second > $ALIVE")" = true ]
 }
 
 explained() {

@@ -10,7 +10,7 @@ udp.py ask ADDRESS PORT FIRST COUNT [--no-checksum] [--times N] [--pause SECONDS
     where none came from where it was asked
 udp.py send ADDRESS PORT FIRST COUNT
     sends a datagram from each of COUNT ports and waits for no answer
-udp.py watch ADDRESS PORT [--pause SECONDS]
+udp.py watch ADDRESS PORT [--pause SECONDS] [--patience SECONDS]
     asks without end, from a new port each time, and prints when it asked, in microseconds
     since 1970, and the answer, or "-"
 """
@@ -93,7 +93,7 @@ def watch(args):
     """Asks for ever."""
     while True:
         with udp_socket(0, False) as made:
-            made.settimeout(2)
+            made.settimeout(args.patience)
             now = time.time()
             print(int(now * 1e6), one(args, made), flush=True)
         time.sleep(args.pause)
@@ -127,6 +127,7 @@ command = commands.add_parser("watch")
 command.add_argument("address")
 command.add_argument("port", type=int)
 command.add_argument("--pause", type=float, default=0)
+command.add_argument("--patience", type=float, default=2)
 command.set_defaults(run=watch)
 arguments = parser.parse_args()
 arguments.run(arguments)
