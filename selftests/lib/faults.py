@@ -33,13 +33,17 @@ def ours():
     (first, last) address of our module's code; while it is not loaded, of all that is no
     code of the kernel's image, that is, of modules.
     """
-    code = []
+    code, others = [], []
     with open("/proc/kallsyms", encoding="ascii") as symbols:
         for line in symbols:
             words = line.split()
-            if words[-1] == "[switchyard]" and words[1] in "tT":
-                code.append(int(words[0], 16))
-    return (min(code), max(code) + 4096) if code else (address_of("_etext"), 0xFFFFFFFFFF000000)
+            if words[1] in "tT":
+                (code if words[-1] == "[switchyard]" else others).append(int(words[0], 16))
+    if not code:
+        return (address_of("_etext"), 0xFFFFFFFFFF000000)
+    # How long the last function is is not told; another module's may follow at once.
+    following = [address for address in others if address > max(code)]
+    return (min(code), min([max(code) + 4096, *following]))
 
 
 # What these allocate for themselves is not ours, and without it they would go blind: objects
