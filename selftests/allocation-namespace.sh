@@ -10,6 +10,6 @@
 
 [ -e /sys/kernel/debug/failslab/require-start ] || skip_all "this kernel has no fault injection"
 need python3
-expect "the module loads, with a small table, to be quick" load connection_limit=8192
+expect "the module loads, with a small table" load connection_limit=8192
 relay "the making of a switch was gone through" python3 "$HERE/lib/allocation.py" switches
 finish

@@ -110,13 +110,9 @@ flood() {
 			"udp_src_min 1024" "udp_src_max 60000"; do
 			say "$dev" "$line"
 		done
-		say pgctrl start
+		say pgctrl start' "$front_peer" "$1" "$(cat "/sys/class/net/$front/address")" "$VIP" &&
 		# It may come back before it has begun, where the CPU is busy.
-		for ((i = 0; i < 3000; i++)); do
-			! grep -q "^Result: OK: .* $1 (60byte" "/proc/net/pktgen/$dev" || exit 0
-			sleep 0.1
-		done
-		exit 1' "$front_peer" "$1" "$(cat "/sys/class/net/$front/address")" "$VIP"
+		slowwait 300 in_client grep -q "^Result: OK: .* $1 (60byte" "/proc/net/pktgen/$front_peer"
 }
 
 # send_to_strangers FIRST: the same, to a server that has to be asked for.
@@ -164,12 +160,12 @@ equal "new connections need none" $(($(arrived) - arrived_then)) "$PACKETS"
 # packet takes a copy. It is one for all protocols, which are asked before the switch.
 background python3 -c '
 import socket, sys, time
-tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
 tap.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE
 tap.bind((sys.argv[1], 3))
 time.sleep(3600)' "$front"
 tap=$!
-expect "the wire is listened to" slowwait 10 eval '[ "$(ss -0 -H | wc -l)" -ge 1 ]'
+expect "the wire is listened to" slowwait 10 eval 'ss -0 -H | grep -q ":$front "'
 mark
 expect "datagrams are sent, of which there have to be copies" starving 100 send 22000
 accounted_for "without memory for copies"
